@@ -1,0 +1,1 @@
+"""Exchanges behind one Deferred-returning interface (:mod:`clients.interface`)."""

@@ -1,0 +1,1 @@
+"""How: orders, quotes, hedges, transfers. Never decides."""

@@ -1,0 +1,1 @@
+"""What must be remembered (:mod:`ledger.interface`): SQLite by default, PostgreSQL by URL."""

@@ -1,0 +1,119 @@
+"""The ledger's contract. Double entry: every amount is at a venue, in transit, outside, or spent as a named fee.
+
+Accounts: ``venue:source``, ``venue:target``; ``transit`` (left one place, not arrived); ``trade`` (the other side of our
+fills: what a currency was exchanged for); ``fee:trading``, ``fee:network``, ``fee:bank``; ``outside`` (the operator's own
+deposits and withdrawals, opening balances, what was sent out); ``difference`` (accepted by a person). The postings of an
+entry sum to zero per ticker, so the sum over all accounts per ticker is always zero.
+
+Every method returns a Deferred that fires after the data is on disk (group-committed off the reactor thread, in the order
+of the calls). A method that records the same id again changes nothing and says so: repeats are safe everywhere.
+"""
+
+from collections.abc import Mapping
+from decimal import Decimal
+
+from twisted.internet.defer import Deferred
+from zope.interface import Interface
+
+from model.order import Fill
+from model.records import (
+    DecisionRecord,
+    FillRecord,
+    IntentRecord,
+    IntentState,
+    Obligation,
+    OrderIntent,
+    ParameterChange,
+    Task,
+    TransitRecord,
+)
+from model.transfer import Place, Transaction
+
+
+class LedgerError(Exception):
+    """The ledger cannot remember: disk full, database gone, or an entry that does not balance. Nothing was recorded."""
+
+
+class LedgerTooNew(LedgerError):
+    """A newer program wrote this ledger; this one must not touch it."""
+
+
+class ILedger(Interface):
+    """What must survive a crash."""
+
+    def open() -> "Deferred[None]":
+        """Open and, where an older program wrote it, upgrade. Fails with LedgerTooNew or LedgerError."""
+
+    def close() -> "Deferred[None]":
+        """Write what is queued and close. A repeat is safe."""
+
+    def intend(intent: OrderIntent) -> "Deferred[None]":
+        """Remember an order before it is sent (state INTENDED)."""
+
+    def answer(intent_id: str, state: IntentState, order_id: str | None, detail: str, timestamp: int) -> "Deferred[None]":
+        """Remember what became of an intent; ``order_id`` None leaves a known one in place."""
+
+    def intents(only_open: bool, limit: int) -> "Deferred[list[IntentRecord]]":
+        """Newest first; ``only_open``: those whose state is not final."""
+
+    def book_fill(place: Place, fill: Fill, intent_id: str | None) -> "Deferred[bool]":
+        """Book a fill and its fees at once; False if this (place, fill.id) is booked already."""
+
+    def fills(since: int, limit: int) -> "Deferred[list[FillRecord]]":
+        """Newest first, from ``since`` (microseconds)."""
+
+    def book_transaction(place: Place, transaction: Transaction, counter: str, transit: TransitRecord | None) -> "Deferred[bool]":
+        """Book a deposit, withdrawal or other posting against account ``counter`` (its fee against ``fee:network`` for
+        the btc ticker's withdrawals, ``fee:bank`` else, as the caller names by the transaction's own fee), and store
+        ``transit`` in the same commit. False if this (place, transaction.id) is booked already (then ``transit`` is not stored).
+        """
+
+    def book_adjustment(
+        id: str, account: str, ticker: str, amount: Decimal, counter: str, note: str, timestamp: int
+    ) -> "Deferred[bool]":
+        """Book ``amount`` (signed) to ``account`` against ``counter``: opening balances, lost fees, accepted differences."""
+
+    def balances() -> "Deferred[Mapping[str, Mapping[str, Decimal]]]":
+        """Account -> ticker -> balance, exact."""
+
+    def check() -> "Deferred[list[str]]":
+        """Conservation: one sentence for each ticker whose accounts do not sum to zero. Empty is good."""
+
+    def save_obligation(obligation: Obligation) -> "Deferred[None]":
+        """Insert or replace by id."""
+
+    def obligations(only_open: bool, limit: int) -> "Deferred[list[Obligation]]":
+        """Newest first; open ones are those in state ``open`` or ``escalated``."""
+
+    def save_transit(transit: TransitRecord) -> "Deferred[None]":
+        """Insert or replace by id."""
+
+    def transits(only_open: bool, limit: int) -> "Deferred[list[TransitRecord]]":
+        """Newest first."""
+
+    def save_task(task: Task) -> "Deferred[None]":
+        """Insert or replace by id."""
+
+    def tasks(only_open: bool, limit: int) -> "Deferred[list[Task]]":
+        """Newest first; open ones have not been closed."""
+
+    def save_decision(record: DecisionRecord) -> "Deferred[None]":
+        """Remember a decision."""
+
+    def decisions(since: int, limit: int) -> "Deferred[list[DecisionRecord]]":
+        """Newest first."""
+
+    def decision(id: str) -> "Deferred[DecisionRecord | None]":
+        """One decision, or None."""
+
+    def save_parameters(change: ParameterChange) -> "Deferred[None]":
+        """Remember who changed what."""
+
+    def parameters(limit: int) -> "Deferred[list[ParameterChange]]":
+        """Newest first."""
+
+    def save_cursor(name: str, value: int) -> "Deferred[None]":
+        """Remember how far a history has been read (microseconds)."""
+
+    def cursors() -> "Deferred[Mapping[str, int]]":
+        """All cursors."""

@@ -1,0 +1,1 @@
+"""The words of the trade: frozen values, no I/O; this room imports nothing of ours."""

@@ -1,0 +1,1 @@
+"""Pure functions: Snapshot + Settings -> Decision. No Twisted, no clock, no logging."""
