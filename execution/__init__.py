@@ -1,1 +1,1 @@
-"""How: orders, quotes, hedges, transfers. Never decides."""
+"""How: orders, quotes, hedges, transfers. Does what a decision says, remembers it, and never decides."""

@@ -62,7 +62,9 @@ class ILedger(Interface):
     def fills(since: int, limit: int) -> "Deferred[list[FillRecord]]":
         """Newest first, from ``since`` (microseconds)."""
 
-    def book_transaction(place: Place, transaction: Transaction, counter: str, transit: TransitRecord | None) -> "Deferred[bool]":
+    def book_transaction(
+        place: Place, transaction: Transaction, counter: str, transit: TransitRecord | None, fee_account: str = "fee:network"
+    ) -> "Deferred[bool]":
         """Book a deposit, withdrawal or other posting against account ``counter`` (its fee against ``fee:network`` for
         the btc ticker's withdrawals, ``fee:bank`` else, as the caller names by the transaction's own fee), and store
         ``transit`` in the same commit. False if this (place, transaction.id) is booked already (then ``transit`` is not stored).

@@ -1,0 +1,325 @@
+"""The order desk of one venue: writes the intent, sends, and never loses sight of an order again.
+
+An intent is on disk before its request leaves. An answer is done, refused or unknown, and unknown is looked up
+(:mod:`execution.looking_up`) until the venue's own words prove it. A fill is booked whatever state its order is in.
+"""
+
+from collections.abc import Callable, Iterable
+from decimal import Decimal
+from typing import Any
+
+from twisted.internet.defer import Deferred
+from twisted.internet.interfaces import IReactorTime
+from twisted.logger import Logger
+
+from clients.errors import ExchangeError, OutcomeUnknown, Reason, Refused, Retryable
+from clients.interface import IExchangeClient
+from execution.books import Books
+from execution.child_order import CANCELLING, OPEN, OVER, PLACING, UNKNOWN, ChildOrderInputs, child_order_machine
+from execution.looking_up import LookUp
+from execution.rim import launch
+from ledger.interface import ILedger, LedgerError
+from model.money import ZERO
+from model.order import Fill, Order
+from model.records import IntentRecord, IntentState, OrderIntent, Purpose
+from model.shapes import FillShape, OrderShape
+from model.transfer import Place
+
+#: A cancel that the venue turned down for the moment (rate limit, maintenance) is asked again after this, in seconds.
+CANCEL_AGAIN = 1.0
+#: Order events that overtake the answer to their placing are kept until it comes; so many at most.
+MOST_EARLY_EVENTS = 256
+
+
+class Child:
+    """One order of ours and where it stands; the steps of its machine (:mod:`execution.child_order`)."""
+
+    def __init__(self, desk: "OrderDesk", intent: OrderIntent) -> None:
+        self.intent = intent
+        self.order_id: str | None = None
+        self.state = PLACING
+        self.detail = ""
+        self.is_unwanted = False
+        self.sent_filled: Decimal | None = None
+        self._desk = desk
+        self.inputs: ChildOrderInputs = child_order_machine(self)
+
+    @property
+    def filled(self) -> Decimal:
+        """What of it has been booked as traded, in base."""
+        return self._desk.filled(self.order_id)
+
+    @property
+    def left(self) -> Decimal:
+        """What can still trade, in base; nothing once it is over."""
+        return ZERO if self.state == OVER else max(ZERO, self.intent.quantity - self.filled)
+
+    @property
+    def is_over(self) -> bool:
+        """Whether it can no longer trade."""
+        return self.state == OVER
+
+    def as_order(self) -> Order:
+        """As the interface would show it."""
+        i = self.intent
+        name = self.order_id or i.id
+        return Order(name, i.contract, i.side, i.price, i.quantity, self.left, self.is_over, i.created, i.id)
+
+    # The steps of the machine.
+
+    def entered(self, state: str) -> None:
+        was, self.state = self.state, state
+        if was != state:
+            self._desk.child_moved(self)
+
+    def send_cancel(self) -> None:
+        self._desk.send_cancel(self)
+
+    def look_up(self) -> None:
+        self._desk.look_up(self)
+
+    def wish_cancel(self) -> None:
+        self.is_unwanted = True
+
+
+class OrderDesk:
+    """All orders of the pool at one venue.
+
+    ``changed`` is called when an order of ours has moved from state to state, ``filled_one`` after a fill is on disk.
+    """
+
+    log = Logger()
+
+    def __init__(
+        self,
+        place: Place,
+        client: IExchangeClient,
+        books: Books,
+        ledger: ILedger,
+        clock: IReactorTime,
+        now: Callable[[], int],
+        tag: str,
+    ) -> None:
+        self.place = place
+        self.client = client
+        self.tag = tag
+        self.changed: Callable[[Child], None] = lambda _child: None
+        self.filled_one: Callable[[Place, Fill, Child | None], None] = lambda _place, _fill, _child: None
+        self.ledger_failed: Callable[[LedgerError], None] = lambda _error: None
+        self._books = books
+        self._ledger = ledger
+        self._clock = clock
+        self._now = now
+        self._children: dict[str, Child] = {}
+        self._by_order: dict[str, Child] = {}
+        self._filled: dict[str, Decimal] = {}
+        self._early: dict[str, Order] = {}
+        self._waiting: list[tuple[Callable[[], bool], Deferred[None]]] = []
+        self.looking = LookUp(self, clock, now)
+        client.on("order", self._order_event)
+        client.on("trade", self._trade_event)
+
+    # What the rest of execution asks.
+
+    def children(self, purpose: Purpose | None = None) -> list[Child]:
+        """Orders that may still trade."""
+        return [c for c in self._children.values() if purpose is None or c.intent.purpose == purpose]
+
+    def filled(self, order_id: str | None) -> Decimal:
+        """What has been booked for this order, in base."""
+        return ZERO if order_id is None else self._filled.get(order_id, ZERO)
+
+    def child_of(self, order_id: str) -> Child | None:
+        """The order with this venue id, if it is (or lately was) ours."""
+        return self._by_order.get(order_id)
+
+    def known_orders(self) -> Iterable[str]:
+        """The venue ids that belong to known intents."""
+        return self._by_order.keys()
+
+    def place_order(self, intent: OrderIntent, post_only: bool = False, immediate: bool = False) -> Child:
+        """Write ``intent`` down, then send it. What becomes of it is told by ``changed`` and the child's state."""
+        child = Child(self, intent)
+        self._children[intent.id] = child
+        launch(self.log, f"placing {intent.id}", self._send(child, post_only, immediate))
+        return child
+
+    def cancel(self, child: Child) -> None:
+        """Have it cancelled, as soon as that is possible. Safe to repeat."""
+        child.is_unwanted = True
+        child.inputs.cancel()
+
+    def cancel_all(self, purpose: Purpose | None = None) -> "Deferred[None]":
+        """Cancel all that is ours; fires when every one of them is over at the venue."""
+        for child in self.children(purpose):
+            self.cancel(child)
+        return self.wait_until(lambda: not self.children(purpose))
+
+    def wait_until(self, condition: Callable[[], bool]) -> "Deferred[None]":
+        """Fires as soon as ``condition`` holds; it is looked at whenever an order of ours has moved."""
+        waiter: Deferred[None] = Deferred()
+        self._waiting.append((condition, waiter))
+        self._tell_waiting()
+        return waiter
+
+    def adopt(self, record: IntentRecord) -> Child:
+        """Take over an order of an earlier run: unknown until the venue has been asked."""
+        child = Child(self, record.intent)
+        self._children[record.intent.id] = child
+        if record.order_id is not None:
+            self._name(child, record.order_id)
+            self._filled[record.order_id] = max(record.filled, self.filled(record.order_id))
+        child.inputs.lost()
+        return child
+
+    # Sending.
+
+    async def _send(self, child: Child, post_only: bool, immediate: bool) -> None:
+        intent = child.intent
+        try:
+            await self._ledger.intend(intent)
+        except LedgerError as error:
+            child.detail = f"not sent: {error}"
+            child.inputs.refused()
+            self.ledger_failed(error)
+            return
+        if child.is_unwanted:
+            child.detail = "not sent: no longer wanted"
+            child.inputs.refused()
+            return
+        try:
+            order_id = await self.client.placeOrder(
+                intent.contract, intent.quantity, intent.price, intent.side.value, intent.id, post_only, immediate
+            )
+        except (Refused, Retryable, NotImplementedError) as no:
+            child.detail = str(no)
+            child.inputs.refused()
+        except ExchangeError as unknown:
+            child.detail = str(unknown)
+            child.inputs.lost()
+        except Exception:
+            # A bug in a client, perhaps after the request has left: nothing is proven.
+            child.detail = "the client failed"
+            child.inputs.lost()
+            raise
+        else:
+            self.acknowledge(child, str(order_id))
+
+    def acknowledge(self, child: Child, order_id: str) -> None:
+        """The venue has this order under ``order_id``. Safe to repeat."""
+        self._name(child, order_id)
+        child.inputs.acknowledged()
+        early = self._early.pop(order_id, None)
+        if early is not None:
+            self._told(child, early)
+
+    def _name(self, child: Child, order_id: str) -> None:
+        child.order_id = order_id
+        self._by_order[order_id] = child
+
+    def send_cancel(self, child: Child) -> None:
+        """The machine's step: ask the venue."""
+        launch(self.log, f"cancelling {child.intent.id}", self._cancel(child))
+
+    async def _cancel(self, child: Child) -> None:
+        order_id = child.order_id
+        if order_id is None:
+            child.inputs.lost()
+            return
+        try:
+            was_open = await self.client.cancelOrder(order_id)
+        except Refused as no:
+            if no.reason is Reason.UNKNOWN_ORDER:
+                self.close(child, None)
+            else:
+                self._cancel_later(child, no)
+        except OutcomeUnknown as unknown:
+            child.detail = str(unknown)
+            child.inputs.lost()
+        except (ExchangeError, NotImplementedError) as trouble:
+            self._cancel_later(child, trouble)
+        else:
+            self.close(child, None if was_open else child.intent.quantity)
+
+    def _cancel_later(self, child: Child, trouble: Exception) -> None:
+        child.detail = str(trouble)
+        self._clock.callLater(CANCEL_AGAIN, self._cancel_again, child)
+
+    def _cancel_again(self, child: Child) -> None:
+        child.inputs.cancel_failed()
+        child.inputs.cancel()
+
+    def look_up(self, child: Child) -> None:
+        """The machine's step: find out what became of it."""
+        launch(self.log, f"looking up {child.intent.id}", self.looking.prove(child))
+
+    def close(self, child: Child, filled: Decimal | None) -> None:
+        """The venue says that it is over; ``filled``: what it says has traded in all, None if it does not say."""
+        child.sent_filled = filled
+        child.inputs.closed()
+
+    # What the venue tells.
+
+    def _order_event(self, _exchange: Any, shape: OrderShape) -> None:
+        order = Order.from_shape(shape)
+        child = self._by_order.get(order.id) or self._children.get(order.client_id or "")
+        if child is not None:
+            if child.order_id is None:
+                self.acknowledge(child, order.id)
+            self._told(child, order)
+        else:
+            self._early[order.id] = order
+            if len(self._early) > MOST_EARLY_EVENTS:
+                del self._early[next(iter(self._early))]
+
+    def _told(self, child: Child, order: Order) -> None:
+        if order.is_open:
+            child.inputs.acknowledged()
+        else:
+            self.close(child, order.filled)
+
+    def _trade_event(self, _exchange: Any, shape: FillShape) -> None:
+        launch(self.log, f"booking a fill of {self.place}", self.book(Fill.from_shape(shape)))
+
+    async def book(self, fill: Fill) -> None:
+        """Book a fill, learnt by event or from history; the same one twice changes nothing."""
+        child = self._by_order.get(fill.order_id) or self._children.get(fill.client_id or "")
+        if child is not None and child.order_id is None:
+            self.acknowledge(child, fill.order_id)
+        try:
+            is_new = await self._books.book_fill(self.place, fill, child.intent.id if child else None)
+        except LedgerError as error:
+            self.ledger_failed(error)
+            return
+        if not is_new:
+            return
+        self._filled[fill.order_id] = self.filled(fill.order_id) + fill.quantity
+        if child is not None and child.filled >= child.intent.quantity:
+            self.close(child, child.intent.quantity)
+        self.filled_one(self.place, fill, child)
+
+    def child_moved(self, child: Child) -> None:
+        """A child has entered another state: remember it, tell, and go on with what was waiting for it."""
+        self._remember(child)
+        if child.state == OVER:
+            self._children.pop(child.intent.id, None)
+            self.looking.settle(child)
+        elif child.state == OPEN and child.is_unwanted:
+            child.inputs.cancel()
+        self.changed(child)
+        self._tell_waiting()
+
+    def _remember(self, child: Child) -> None:
+        states = {OPEN: IntentState.OPEN, UNKNOWN: IntentState.UNKNOWN, CANCELLING: IntentState.OPEN}
+        state = states.get(child.state)
+        if state is None:
+            never_was = child.order_id is None
+            state = IntentState.REFUSED if never_was else IntentState.CLOSED
+        answer = self._ledger.answer(child.intent.id, state, child.order_id, child.detail, self._now())
+        answer.addErrback(lambda failure: self.ledger_failed(failure.value))
+
+    def _tell_waiting(self) -> None:
+        ready = [waiter for condition, waiter in self._waiting if condition()]
+        self._waiting = [(c, w) for c, w in self._waiting if w not in ready]
+        for waiter in ready:
+            waiter.callback(None)

@@ -1,0 +1,138 @@
+"""Finding out at the venue what became of an order, and whether all of its fills are booked."""
+
+from collections.abc import Callable, Mapping
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING
+
+from twisted.internet.defer import Deferred
+from twisted.internet.interfaces import IReactorTime
+from twisted.internet.task import deferLater
+
+from clients.errors import ExchangeError
+from execution.child_order import CANCELLING, OVER
+from execution.rim import launch
+from model.order import Fill, Order
+from model.shapes import OrderShape
+
+if TYPE_CHECKING:
+    from execution.desk import Child, OrderDesk
+
+#: How long after each look the next one comes, in seconds. A server may act seconds after it said "timed out"
+#: (Sputnik does), so an order counts as never placed only when the last of these looks has not found it either.
+LOOKS = (0.25, 0.5, 1.0, 2.0, 4.0, 8.0)
+#: How much earlier than our intent the venue's clock may date an order, in microseconds.
+SKEW = 5_000_000
+#: A venue tells that an order is over before or after it tells the fills: wait so long before reading them up, in seconds.
+SETTLE = 2.0
+
+
+def at(timestamp: int) -> datetime:
+    """An aware time from microseconds."""
+    return datetime.fromtimestamp(timestamp / 1_000_000, UTC)
+
+
+class LookUp:
+    """The questions one desk asks its venue. Asking changes nothing; every answer goes into the orders' machines."""
+
+    def __init__(self, desk: "OrderDesk", clock: IReactorTime, now: Callable[[], int]) -> None:
+        self._desk = desk
+        self._clock = clock
+        self._now = now
+        self._reading: Deferred[None] | None = None
+
+    async def prove(self, child: "Child") -> None:
+        """Look until the venue's own words say what became of ``child``; a venue that does not answer proves nothing."""
+        looks = 0
+        while child.state != OVER:
+            try:
+                if await self._look(child):
+                    return
+                looks += 1
+            except (ExchangeError, NotImplementedError):
+                looks = min(looks, len(LOOKS) - 1)
+            if looks > len(LOOKS):
+                child.detail = f"not found at the venue in {looks} looks"
+                child.inputs.refused()
+                return
+            await self._pause(LOOKS[min(looks, len(LOOKS)) - 1 if looks else 0])
+
+    async def _look(self, child: "Child") -> bool:
+        found = self._find(child, await self._desk.client.getOpenOrders())
+        if child.state == OVER:
+            return True
+        if found is not None:
+            self._desk.acknowledge(child, found.id)
+            if child.state == CANCELLING:
+                child.inputs.cancel_failed()
+                child.inputs.cancel()
+            return True
+        fills = await self.fills(child.intent.created - SKEW)
+        mine = [fill for fill in fills if self._is_of(child, fill)]
+        if mine and child.order_id is None:
+            self._desk.acknowledge(child, mine[0].order_id)
+        for fill in fills:
+            await self._desk.book(fill)
+        if child.order_id is not None and child.state != OVER:
+            self._desk.close(child, None)
+        return child.state == OVER
+
+    def _find(self, child: "Child", orders: Mapping[str, OrderShape]) -> Order | None:
+        found = [Order.from_shape(shape) for shape in orders.values()]
+        if child.order_id is not None:
+            return next((order for order in found if order.id == child.order_id), None)
+        by_client_id = [order for order in found if order.client_id == child.intent.id]
+        if by_client_id or "client_id" in getattr(self._desk.client, "capabilities", ()):
+            return by_client_id[0] if by_client_id else None
+        return next((order for order in found if self._matches(child, order)), None)
+
+    def _matches(self, child: "Child", order: Order) -> bool:
+        """Whether an order that carries no client id can only be this one: ours by all it shows, and no other's."""
+        intent = child.intent
+        return (
+            order.id not in self._desk.known_orders()
+            and (order.contract, order.side) == (intent.contract, intent.side)
+            and (order.price, order.quantity) == (intent.price, intent.quantity)
+            and order.timestamp >= intent.created - SKEW
+        )
+
+    def _is_of(self, child: "Child", fill: Fill) -> bool:
+        intent = child.intent
+        if child.order_id is not None:
+            return fill.order_id == child.order_id
+        if fill.client_id is not None:
+            return fill.client_id == intent.id
+        if "client_id" in getattr(self._desk.client, "capabilities", ()):
+            return False
+        return (
+            fill.order_id not in self._desk.known_orders()
+            and (fill.contract, fill.side) == (intent.contract, intent.side)
+            and fill.quantity <= intent.quantity
+            and (intent.price - fill.price) * intent.side.sign >= 0
+            and fill.timestamp >= intent.created - SKEW
+        )
+
+    async def fills(self, since: int) -> list[Fill]:
+        """The venue's own record of our fills since ``since`` (microseconds)."""
+        shapes = await self._desk.client.getTradeHistory(at(since), at(self._now() + SKEW))
+        return [Fill.from_shape(shape) for shape in shapes]
+
+    def settle(self, child: "Child") -> None:
+        """An order is over: make sure, a little later, that all the venue says has traded is booked."""
+        if child.order_id is not None and child.sent_filled != child.filled:
+            launch(self._desk.log, f"settling {child.intent.id}", self._settle(child))
+
+    async def _settle(self, child: "Child") -> None:
+        for pause in (SETTLE, *LOOKS):
+            await self._pause(pause)
+            if child.sent_filled == child.filled:
+                return
+            try:
+                for fill in await self.fills(child.intent.created - SKEW):
+                    await self._desk.book(fill)
+            except (ExchangeError, NotImplementedError):
+                continue
+            if child.sent_filled in (None, child.filled):
+                return
+
+    def _pause(self, seconds: float) -> "Deferred[None]":
+        return deferLater(self._clock, seconds, lambda: None)
