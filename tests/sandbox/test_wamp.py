@@ -52,7 +52,7 @@ class RouterTestCase(TestCase):
 
     strict_2015 = True
 
-    async def setUp(self) -> None:
+    async def setUp(self) -> None:  # type: ignore[override]
         self.router = Router(TwoProcedures(), reactor, self.strict_2015)
         self.port = await self.router.listen()
         self.clients: list[FrameClient] = []

@@ -36,7 +36,7 @@ class FrameClient(WebSocketClientProtocol):
     factory: Any
 
     def __init__(self) -> None:
-        super().__init__()  # type: ignore[no-untyped-call]
+        super().__init__()
         self.frames: DeferredQueue[list[Any]] = DeferredQueue()
         self.seen: list[list[Any]] = []
         self.closed: Deferred[tuple[int | None, str | None]] = Deferred()
@@ -59,7 +59,7 @@ class FrameClient(WebSocketClientProtocol):
 
     def say(self, *frame: Any) -> None:
         """Send one message."""
-        self.sendMessage(json.dumps(frame).encode())  # type: ignore[no-untyped-call]
+        self.sendMessage(json.dumps(frame).encode())
 
     def next(self) -> Deferred[list[Any]]:
         """The next message that has not been asked for."""
@@ -93,9 +93,7 @@ class FrameClient(WebSocketClientProtocol):
 
 def frame_client(reactor: Any, port: int, path: str = "/ws", protocols: tuple[str, ...] = ("wamp.2.json",)) -> Deferred[Any]:
     """Connect; fires with the :class:`FrameClient`, or fails with ConnectionError."""
-    factory: Any = WebSocketClientFactory(  # type: ignore[no-untyped-call]
-        f"ws://{LOOPBACK}:{port}{path}", protocols=list(protocols), reactor=reactor
-    )
+    factory: Any = WebSocketClientFactory(f"ws://{LOOPBACK}:{port}{path}", protocols=list(protocols), reactor=reactor)
     factory.protocol = FrameClient
     factory.opened = Deferred()
     return _connect(reactor, port, factory)
@@ -109,7 +107,7 @@ class Visitor(ApplicationSession):
     authmethods = ("wampcra",)
 
     def __init__(self) -> None:
-        super().__init__(ComponentConfig("sputnik"))  # type: ignore[no-untyped-call]
+        super().__init__(ComponentConfig("sputnik"))
         features = (
             role.RoleSubscriberFeatures,
             role.RolePublisherFeatures,
@@ -147,7 +145,7 @@ class Visitor(ApplicationSession):
 
 def visit(reactor: Any, port: int, visitor: Visitor) -> Deferred[Any]:
     """Connect and join; fires with the session's details."""
-    factory: Any = WampWebSocketClientFactory(  # type: ignore[no-untyped-call]
+    factory: Any = WampWebSocketClientFactory(
         lambda: visitor, url=f"ws://{LOOPBACK}:{port}/ws", reactor=reactor, serializers=[JsonSerializer()]
     )
     factory.opened = visitor.joined
