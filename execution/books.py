@@ -13,6 +13,9 @@ from model.order import Fill
 from model.records import TransitRecord
 from model.transfer import Place, Transaction
 
+#: Ids that memory answers for; older ones the ledger itself knows.
+MOST_REMEMBERED = 20_000
+
 
 class Books:
     """Balances by place and ticker, each in the ticker's unit. Booking the same fill or transaction twice changes nothing."""
@@ -20,7 +23,7 @@ class Books:
     def __init__(self, ledger: ILedger) -> None:
         self._ledger = ledger
         self._balances: dict[Place, dict[str, Decimal]] = {"source": {}, "target": {}}
-        self._booked: set[tuple[str, Place, str]] = set()
+        self._booked: dict[tuple[str, Place, str], None] = {}
         self._known: set[Place] = set()
 
     async def load(self) -> None:
@@ -52,13 +55,13 @@ class Books:
         key = ("fill", place, fill.id)
         if key in self._booked:
             return False
-        self._booked.add(key)
+        self._remember(key)
         moves = fill.changes()
         self._move(place, moves, 1)
         try:
             is_new = await self._ledger.book_fill(place, fill, intent_id)
         except Exception:
-            self._booked.discard(key)
+            self._booked.pop(key, None)
             self._move(place, moves, -1)
             raise
         if not is_new:
@@ -76,7 +79,7 @@ class Books:
         if key in self._booked:
             return False
         is_new = await self._ledger.book_transaction(place, transaction, counter, transit, fee_account)
-        self._booked.add(key)
+        self._remember(key)
         if is_new:
             self._move(place, {transaction.ticker: transaction.change}, 1)
         return is_new
@@ -86,6 +89,11 @@ class Books:
         self._known.add(place)
         if await self._ledger.book_adjustment(id, f"venue:{place}", ticker, amount, counter, note, when):
             self._move(place, {ticker: amount}, 1)
+
+    def _remember(self, key: tuple[str, Place, str]) -> None:
+        self._booked[key] = None
+        if len(self._booked) > MOST_REMEMBERED:
+            del self._booked[next(iter(self._booked))]
 
     def _move(self, place: Place, moves: Mapping[str, Decimal], sign: int) -> None:
         balances = self._balances[place]

@@ -11,6 +11,7 @@ from typing import Any
 from twisted.internet.defer import Deferred
 from twisted.internet.interfaces import IReactorTime
 from twisted.logger import Logger
+from twisted.python.failure import Failure
 
 from clients.errors import ExchangeError, OutcomeUnknown, Reason, Refused, Retryable
 from clients.interface import IExchangeClient
@@ -27,8 +28,9 @@ from model.transfer import Place
 
 #: A cancel that the venue turned down for the moment (rate limit, maintenance) is asked again after this, in seconds.
 CANCEL_AGAIN = 1.0
-#: Order events that overtake the answer to their placing are kept until it comes; so many at most.
-MOST_EARLY_EVENTS = 256
+#: What is kept of orders that are over (late fills and events still find them) and of events without an order (they
+#: overtake the answer to their placing): so many at most.
+MOST_REMEMBERED = 4096
 
 
 class Child:
@@ -40,7 +42,10 @@ class Child:
         self.state = PLACING
         self.detail = ""
         self.is_unwanted = False
-        self.sent_filled: Decimal | None = None
+        #: What the venue says has traded in all; None while it has not said.
+        self.told_filled: Decimal | None = None
+        #: Whether the venue's own record of fills has been read since the order was over.
+        self.is_proven = False
         self._desk = desk
         self.inputs: ChildOrderInputs = child_order_machine(self)
 
@@ -58,6 +63,14 @@ class Child:
     def is_over(self) -> bool:
         """Whether it can no longer trade."""
         return self.state == OVER
+
+    @property
+    def is_settled(self) -> bool:
+        """Whether it is over and every fill of it is known to be booked."""
+        if self.state != OVER:
+            return False
+        all_told = self.told_filled is not None and self.filled >= self.told_filled
+        return self.order_id is None or self.is_proven or all_told
 
     def as_order(self) -> Order:
         """As the interface would show it."""
@@ -216,6 +229,7 @@ class OrderDesk:
     def _name(self, child: Child, order_id: str) -> None:
         child.order_id = order_id
         self._by_order[order_id] = child
+        _forget_oldest(self._by_order, lambda id: self._by_order[id].is_over)
 
     def send_cancel(self, child: Child) -> None:
         """The machine's step: ask the venue."""
@@ -255,7 +269,7 @@ class OrderDesk:
 
     def close(self, child: Child, filled: Decimal | None) -> None:
         """The venue says that it is over; ``filled``: what it says has traded in all, None if it does not say."""
-        child.sent_filled = filled
+        child.told_filled = child.told_filled if filled is None else filled
         child.inputs.closed()
 
     # What the venue tells.
@@ -269,8 +283,7 @@ class OrderDesk:
             self._told(child, order)
         else:
             self._early[order.id] = order
-            if len(self._early) > MOST_EARLY_EVENTS:
-                del self._early[next(iter(self._early))]
+            _forget_oldest(self._early, lambda _id: True)
 
     def _told(self, child: Child, order: Order) -> None:
         if order.is_open:
@@ -294,6 +307,7 @@ class OrderDesk:
         if not is_new:
             return
         self._filled[fill.order_id] = self.filled(fill.order_id) + fill.quantity
+        _forget_oldest(self._filled, lambda id: id not in self._by_order)
         if child is not None and child.filled >= child.intent.quantity:
             self.close(child, child.intent.quantity)
         self.filled_one(self.place, fill, child)
@@ -306,7 +320,8 @@ class OrderDesk:
             self.looking.settle(child)
         elif child.state == OPEN and child.is_unwanted:
             child.inputs.cancel()
-        self.changed(child)
+        # Told in the next turn: whoever hears of it may place or cancel, and must not do so inside this transition.
+        self._clock.callLater(0, self.changed, child)
         self._tell_waiting()
 
     def _remember(self, child: Child) -> None:
@@ -316,10 +331,23 @@ class OrderDesk:
             never_was = child.order_id is None
             state = IntentState.REFUSED if never_was else IntentState.CLOSED
         answer = self._ledger.answer(child.intent.id, state, child.order_id, child.detail, self._now())
-        answer.addErrback(lambda failure: self.ledger_failed(failure.value))
+        answer.addErrback(self._not_remembered)
+
+    def _not_remembered(self, failure: Failure) -> Failure | None:
+        if isinstance(failure.value, LedgerError):
+            self.ledger_failed(failure.value)
+            return None
+        return failure
 
     def _tell_waiting(self) -> None:
         ready = [waiter for condition, waiter in self._waiting if condition()]
         self._waiting = [(c, w) for c, w in self._waiting if w not in ready]
         for waiter in ready:
             waiter.callback(None)
+
+
+def _forget_oldest(memory: dict[str, Any], may_go: Callable[[str], bool]) -> None:
+    if len(memory) > MOST_REMEMBERED:
+        oldest = next((key for key in memory if may_go(key)), None)
+        if oldest is not None:
+            del memory[oldest]

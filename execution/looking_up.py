@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
+from itertools import chain, repeat
 from typing import TYPE_CHECKING
 
 from twisted.internet.defer import Deferred
@@ -48,7 +49,7 @@ class LookUp:
                 if await self._look(child):
                     return
                 looks += 1
-            except (ExchangeError, NotImplementedError):
+            except ExchangeError:
                 looks = min(looks, len(LOOKS) - 1)
             if looks > len(LOOKS):
                 child.detail = f"not found at the venue in {looks} looks"
@@ -118,21 +119,25 @@ class LookUp:
 
     def settle(self, child: "Child") -> None:
         """An order is over: make sure, a little later, that all the venue says has traded is booked."""
-        if child.order_id is not None and child.sent_filled != child.filled:
+        if not child.is_settled:
             launch(self._desk.log, f"settling {child.intent.id}", self._settle(child))
 
     async def _settle(self, child: "Child") -> None:
-        for pause in (SETTLE, *LOOKS):
+        pauses = chain((SETTLE,), LOOKS, repeat(LOOKS[-1]))
+        for pause in pauses:
             await self._pause(pause)
-            if child.sent_filled == child.filled:
+            if child.is_settled:
                 return
             try:
-                for fill in await self.fills(child.intent.created - SKEW):
-                    await self._desk.book(fill)
-            except (ExchangeError, NotImplementedError):
-                continue
-            if child.sent_filled in (None, child.filled):
+                fills = await self.fills(child.intent.created - SKEW)
+            except NotImplementedError:
+                child.is_proven = True  # the venue has no record to read: what it streamed is all there is
                 return
+            except ExchangeError:
+                continue
+            for fill in fills:
+                await self._desk.book(fill)
+            child.is_proven = child.told_filled is None or child.filled >= child.told_filled
 
     def _pause(self, seconds: float) -> "Deferred[None]":
         return deferLater(self._clock, seconds, lambda: None)

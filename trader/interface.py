@@ -11,6 +11,7 @@ from attrs import field, frozen
 from twisted.internet.defer import Deferred
 from zope.interface import Interface
 
+from market.inputs import InputStatus
 from model.book import Book
 from model.decision import Decision
 from model.limits import Limits
@@ -32,16 +33,6 @@ class BadParameters(Exception):
     def __init__(self, problems: Mapping[str, str]) -> None:
         super().__init__("; ".join(f"{name}: {problem}" for name, problem in problems.items()))
         self.problems = dict(problems)
-
-
-@frozen
-class InputStatus:
-    """One thing the pool must know: ``age`` and ``limit`` in seconds; ``problem`` empty when it is fresh and sound."""
-
-    name: str
-    age: Decimal | None
-    limit: Decimal
-    problem: str = ""
 
 
 @frozen

@@ -1,0 +1,127 @@
+"""Our quotes on the target: what is wanted, what is there, and the shortest safe way from one to the other.
+
+A slot is a side and a level. Each slot wants at most one order; :meth:`Quotes.converge` is called whenever anything has
+changed and asks for the next step of every slot: keep, cancel, wait, place. So a cancel is always confirmed before its
+replacement goes out, and our own bid and ask cannot meet.
+"""
+
+from collections.abc import Callable, Iterable, Mapping
+from decimal import Decimal
+
+from twisted.logger import Logger
+
+from execution.desk import Child, OrderDesk
+from execution.intents import Names
+from execution.rate_budget import RateBudget
+from model.decision import Quote
+from model.order import Side
+from model.records import OrderIntent
+
+Slot = tuple[Side, int]
+
+#: A quote of which less than this share is left is put back to its full size.
+TOP_UP_BELOW = Decimal("0.75")
+
+
+def is_kept(child: Child, wanted: Quote) -> bool:
+    """Whether a live order serves a wanted quote as it stands: its price in the band, its size neither over nor used up."""
+    in_band = wanted.keep_from <= child.intent.price <= wanted.keep_to
+    return in_band and wanted.quantity * TOP_UP_BELOW <= child.left <= wanted.quantity
+
+
+class Quotes:
+    """The quotes of one target. ``reasons`` says, per side, why it is not quoted; empty text: it is, or is about to be."""
+
+    log = Logger()
+
+    def __init__(
+        self, desk: OrderDesk, names: Names, contract: str, budget: RateBudget, now: Callable[[], int], post_only: bool
+    ) -> None:
+        self.reasons: dict[str, str] = {side.value: "not trading" for side in Side}
+        self.decision_id: str | None = None
+        self._desk = desk
+        self._names = names
+        self._contract = contract
+        self._budget = budget
+        self._now = now
+        self._post_only = post_only
+        self._wanted: dict[Slot, Quote] = {}
+        self._children: dict[Slot, Child] = {}
+
+    def want(self, quotes: Iterable[Quote], reasons: Mapping[str, str], decision_id: str) -> None:
+        """From now on these quotes are wanted and no others."""
+        self._wanted = {(quote.side, quote.level): quote for quote in quotes}
+        self.decision_id = decision_id
+        for side in Side:
+            is_wanted = any(slot[0] is side for slot in self._wanted)
+            self.reasons[side.value] = "" if is_wanted else reasons.get(side.value, "not offered")
+        self.converge()
+
+    def pull(self, reason: str) -> None:
+        """Have no quotes, for ``reason``. Safe to repeat."""
+        self._wanted = {}
+        for side in Side:
+            self.reasons[side.value] = reason
+        for child in self._desk.children("quote"):
+            self._desk.cancel(child)
+
+    @property
+    def is_pulled(self) -> bool:
+        """Whether no quote is wanted."""
+        return not self._wanted
+
+    def live(self) -> dict[Slot, Child]:
+        """The orders in the slots."""
+        return {slot: child for slot, child in self._children.items() if not child.is_over}
+
+    def wanted(self) -> Mapping[Slot, Quote]:
+        """What is wanted, by slot."""
+        return self._wanted
+
+    def converge(self) -> None:
+        """Take the next step in every slot. Safe to call at any time."""
+        self._children = self.live()
+        slotted = {child.intent.id for child in self._children.values()}
+        for child in self._desk.children("quote"):
+            if child.intent.id not in slotted:
+                self._desk.cancel(child)
+        misfits = [slot for slot, child in self._children.items() if not self._fits(slot, child)]
+        for slot in misfits:
+            self._desk.cancel(self._children[slot])
+        for slot in sorted(self._wanted, key=lambda slot: slot[1]):
+            if slot not in self._children:
+                self._place(slot, self._wanted[slot])
+
+    def _fits(self, slot: Slot, child: Child) -> bool:
+        wanted = self._wanted.get(slot)
+        return wanted is not None and not child.is_unwanted and is_kept(child, wanted)
+
+    def _place(self, slot: Slot, quote: Quote) -> None:
+        side = slot[0]
+        if self._would_meet_our_own(quote):
+            self.reasons[side.value] = "waiting for our own order on the other side to go"
+            return
+        if not self._budget.take():
+            self.reasons[side.value] = "rate budget used up"
+            return
+        self.reasons[side.value] = ""
+        intent = OrderIntent(
+            self._names.next(),
+            self._desk.place,
+            self._contract,
+            side,
+            quote.price,
+            quote.quantity,
+            "quote",
+            self._now(),
+            quote.level,
+            None,
+            self.decision_id,
+        )
+        self._children[slot] = self._desk.place_order(intent, post_only=self._post_only)
+
+    def _would_meet_our_own(self, quote: Quote) -> bool:
+        others = [child.intent.price for child in self._desk.children() if child.intent.side is not quote.side]
+        if quote.side is Side.BUY:
+            return any(quote.price >= price for price in others)
+        return any(quote.price <= price for price in others)

@@ -1,0 +1,23 @@
+"""How many orders may be sent: a bucket that fills evenly. Cancels are never counted: they make us safer."""
+
+from collections.abc import Callable
+
+
+class RateBudget:
+    """At most ``per_minute`` orders in any run, refilled evenly. Time in microseconds from ``now``."""
+
+    def __init__(self, per_minute: int, now: Callable[[], int]) -> None:
+        self._per_minute = per_minute
+        self._now = now
+        self._tokens = float(per_minute)
+        self._at = now()
+
+    def take(self) -> bool:
+        """Use one, if there is one."""
+        now = self._now()
+        self._tokens = min(self._per_minute, self._tokens + (now - self._at) * self._per_minute / 60e6)
+        self._at = now
+        if self._tokens < 1:
+            return False
+        self._tokens -= 1
+        return True
