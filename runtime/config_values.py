@@ -1,0 +1,158 @@
+"""A config, read and checked: what the rest of the process is built from."""
+
+from collections.abc import Mapping
+from decimal import Decimal
+from pathlib import Path
+from typing import Any, Literal
+from urllib.parse import unquote, urlsplit
+
+from attrs import field, frozen
+
+from model.candle import Period, Window
+from model.limits import Limits
+from model.settings import Settings
+from runtime.problems import ConfigError, Problem
+from runtime.secrets import Secret, names_a_secret
+
+Role = Literal["viewer", "operator"]
+
+
+@frozen
+class Modules:
+    """Dotted names of the three clients' classes, as written; :mod:`runtime.registry` finds them."""
+
+    source: str
+    target: str
+    fiat: str
+
+
+@frozen
+class Tickers:
+    """The pool's currencies, and the contracts they make."""
+
+    source: str
+    target: str
+    btc: str
+
+    @property
+    def source_contract(self) -> str:
+        """BTC in source currency, e.g. ``BTC/USD``."""
+        return f"{self.btc}/{self.source}"
+
+    @property
+    def fiat_contract(self) -> str:
+        """The target currency in source currency, e.g. ``HUF/USD``."""
+        return f"{self.target}/{self.source}"
+
+
+@frozen
+class Connection:
+    """How to reach one exchange. ``endpoint`` ``sandbox`` means the built-in one; empty means the client's own default.
+
+    ``options`` are the other keys of the section; they may hold secrets and are not shown.
+    """
+
+    section: str
+    endpoint: str = ""
+    id: str = ""
+    secret: Secret = field(factory=Secret)
+    options: Mapping[str, str] = field(factory=dict, repr=False)
+
+    def secret_texts(self) -> tuple[str, ...]:
+        """All that must not be seen."""
+        hidden = [value for key, value in self.options.items() if names_a_secret(key)]
+        return (self.secret.reveal(), *hidden)
+
+
+@frozen
+class User:
+    """Who may use the console. ``password`` is an argon2 hash, or a clear text if not ``is_hashed``."""
+
+    name: str
+    password: Secret
+    is_hashed: bool
+    role: Role = "operator"
+
+
+@frozen
+class Web:
+    """Where the console listens, and its TLS files (PEM)."""
+
+    ssl: bool
+    port: int
+    host: str
+    ssl_key: str | None
+    ssl_cert: str | None
+    ssl_cert_chain: str | None
+
+
+@frozen
+class LogOptions:
+    """``level``: what is less important is not logged. ``json_file``: a log as JSON lines, besides stderr."""
+
+    level: str
+    json_file: str | None
+
+
+@frozen
+class Config:
+    """A whole config. ``path`` is None if it never was a file; ``choices`` are what :class:`Settings` takes from it.
+
+    ``sandbox`` is the raw [sandbox] section. ``warnings`` are sentences for the person who starts the pool.
+    """
+
+    path: Path | None
+    modules: Modules
+    source: Connection
+    target: Connection
+    fiat: Connection
+    tickers: Tickers
+    variance_period: Period
+    variance_window: Window
+    variance_overrides: Mapping[str, Decimal]
+    limits: Limits
+    ledger_url: str = field(repr=False)
+    tag: str
+    web: Web
+    users: Mapping[str, User]
+    log: LogOptions
+    sandbox: Mapping[str, str] | None
+    warnings: tuple[str, ...]
+    choices: Mapping[str, Any] = field(repr=False)
+
+    @property
+    def is_sandbox(self) -> bool:
+        """Whether the exchanges are the built-in simulated ones."""
+        return self.sandbox is not None
+
+    def variances_wanted(self) -> tuple[str, ...]:
+        """The contracts whose variance no override fixes, so that their history is needed."""
+        contracts = (self.tickers.source_contract, self.tickers.fiat_contract)
+        return tuple(contract for contract in contracts if contract not in self.variance_overrides)
+
+    def settings(self, variance_btc: Decimal | None = None, variance_fiat: Decimal | None = None) -> Settings:
+        """What a decision depends on. The variances (as in Settings) give way to [variance_overrides].
+
+        :raises ConfigError: for a variance that is neither given nor overridden.
+        """
+        btc, fiat = self.tickers.source_contract, self.tickers.fiat_contract
+        variance_btc = self.variance_overrides.get(btc, variance_btc)
+        variance_fiat = self.variance_overrides.get(fiat, variance_fiat)
+        if variance_btc is None or variance_fiat is None:
+            missing = [contract for contract, value in ((btc, variance_btc), (fiat, variance_fiat)) if value is None]
+            raise ConfigError([_no_variance(self.path, contract) for contract in missing])
+        return Settings(**self.choices, variance_btc=variance_btc, variance_fiat=variance_fiat)
+
+    def secret_texts(self) -> tuple[str, ...]:
+        """All that must never reach a log, a page or a traceback. The sandbox has no secrets."""
+        if self.is_sandbox:
+            return ()
+        texts = [text for place in (self.source, self.target, self.fiat) for text in place.secret_texts()]
+        texts += [user.password.reveal() for user in self.users.values()]
+        texts.append(unquote(urlsplit(self.ledger_url).password or ""))
+        return tuple(text for text in texts if text)
+
+
+def _no_variance(path: Path | None, contract: str) -> Problem:
+    text = "missing, and no history was loaded to find it from; write the variance of its price change per variance_period"
+    return Problem(str(path or "config"), None, "variance_overrides", contract, text)
