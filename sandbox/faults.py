@@ -69,7 +69,7 @@ class Faults:
     """The faults in force. ``random`` draws the probable ones, so that a seed repeats them."""
 
     def __init__(self, random: Random | None = None) -> None:
-        self._random = random or Random(0)
+        self._random = random or Random(0)  # noqa: S311 - dice, not secrets
         self._faults: dict[int, Fault] = {}
         self._last_id = 0
 

@@ -83,6 +83,7 @@ class Rules:
     ``currencies`` maps each ticker to its smallest unit. ``value_step``: a trade's value (quote) is cut to it; None:
     exact. ``holds_original``: an open buy holds the cost of its whole quantity until it closes (Sputnik), else of what is
     left. ``self_trades``: a user's own orders may match; else the newer one is cancelled when it meets the older (Kraken).
+    ``cancels_crossing``: a post-only order that would trade is taken and cancelled (Kraken), else refused.
     ``returns_fee``: a cancelled withdrawal gives its fee back.
     """
 
@@ -93,6 +94,7 @@ class Rules:
     value_step: Decimal | None = None
     holds_original: bool = False
     self_trades: bool = False
+    cancels_crossing: bool = False
     returns_fee: bool = True
 
     def value(self, price: Decimal, quantity: Decimal) -> Decimal:

@@ -138,13 +138,14 @@ class Venue:
             post_only,
             immediate or price is None,
         )
-        if post_only and self._next_passive(order) is not None:
+        would_cross = post_only and self._next_passive(order) is not None
+        if would_cross and not self.rules.cancels_crossing:
             raise VenueRefused(Reason.WOULD_CROSS, str(price))
         self._orders[order.id] = order
         self._open_ids[user][order.id] = None
         self._hold(order, 1)
         self._tell(OrderChanged(order, Change.NEW))
-        return self._match(order)
+        return self._cancel(order, "Post only order") if would_cross else self._match(order)
 
     def cancel(self, user: str, order_id: int, reason: str = "User requested") -> VenueOrder:
         """Cancel what is left of an order; answers how it ended.

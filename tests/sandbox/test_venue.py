@@ -84,6 +84,18 @@ class PlaceAndMatch(SynchronousTestCase):
         self.assertEqual(self.venue.accounts.held("bob", "USD"), 0)
         self.assertTrue(self.place("bob", BUY, "1", "49999.9", post_only=True).is_open)
 
+    def test_post_only_cancelled(self) -> None:
+        """Where the venue cancels instead of refusing, nothing trades, nothing rests and nothing is held."""
+        venue = Venue("kraken", kraken_rules(cancels_crossing=True), WallClock())
+        for user in ("alice", "bob"):
+            venue.accounts.open(user)
+            venue.accounts.post(user, "USD", D(100_000), "Deposit")
+        venue.accounts.post("alice", "BTC", D(1), "Deposit")
+        venue.place("alice", CONTRACT, SELL, D(1), D(50_000))
+        order = venue.place("bob", CONTRACT, BUY, D(1), D(50_000), post_only=True)
+        self.assertEqual((order.is_cancelled, order.filled, order.reason), (True, D(0), "Post only order"))
+        self.assertEqual((venue.levels(CONTRACT, BUY), venue.accounts.held("bob", "USD")), ([], D(0)))
+
     def test_self_trade(self) -> None:
         """Kraken-like: the newer order is cancelled when it meets one's own; Sputnik-like: they trade and pay twice."""
         self.place("alice", SELL, "1", "50000")
