@@ -16,11 +16,15 @@ def utc_now() -> datetime:
 
 @frozen
 class Surroundings:
-    """``reactor``: Twisted's time and sockets. ``now``: the aware wall clock. ``random``: for back-off jitter."""
+    """``reactor``: Twisted's time and sockets. ``now``: the aware wall clock. ``random``: for back-off jitter.
+
+    ``agent``: who makes HTTP requests (an IAgent); None: each link has a pooled one on ``reactor``.
+    """
 
     reactor: Any
     now: Callable[[], datetime] = utc_now
     random: Random = field(factory=Random)
+    agent: Any = None
 
     @classmethod
     def of_the_process(cls) -> "Surroundings":

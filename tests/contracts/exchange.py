@@ -61,7 +61,7 @@ class ExchangeContract(TestCase):
         """A fresh venue and client; register the venue's own clean-up with ``addCleanup``."""
         raise SkipTest("the contract itself has no venue")
 
-    async def setUp(self) -> None:
+    async def setUp(self) -> None:  # type: ignore[override]  # trial awaits it
         made = self.make_venue()
         self.venue = await made if isinstance(made, Deferred) else made
         self.exchange = self.venue.exchange
@@ -90,7 +90,7 @@ class ExchangeContract(TestCase):
 
     def ask(self, call: str, *arguments: Any, **options: Any) -> "Deferred[Any]":
         """Call the interface and check that what comes back is a Deferred."""
-        result = getattr(self.exchange, call)(*arguments, **options)
+        result: Deferred[Any] = getattr(self.exchange, call)(*arguments, **options)
         self.assertIsInstance(result, Deferred, call)
         return result
 

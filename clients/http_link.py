@@ -1,0 +1,269 @@
+"""Requests to a venue over HTTP, with honest outcomes: done, refused, or unknown.
+
+What a failure means depends on how far the request got and on whether it changes anything at the venue:
+
+============================================ ================ ==================
+what happened                                a read           a write
+============================================ ================ ==================
+no connection, or nothing of the body sent   Retryable        Retryable
+time-out or broken connection after that     Retryable        OutcomeUnknown
+status 5xx                                   Retryable        OutcomeUnknown
+an answer that is not JSON, or too long      InvalidData      OutcomeUnknown
+status 401, 403                              Refused AUTH     Refused AUTH
+status 418, 429                              Refused RATE_LIMIT in both
+another status that is not 2xx               Refused OTHER, with the beginning of the answer
+============================================ ================ ==================
+"""
+
+import json
+from collections.abc import Mapping
+from decimal import Decimal
+from http import HTTPStatus
+from typing import Any
+from urllib.parse import urlencode
+
+from attrs import frozen
+from treq.client import HTTPClient
+from twisted.internet.defer import CancelledError, Deferred, succeed
+from twisted.internet.defer import TimeoutError as DeferredTimeout
+from twisted.internet.error import ConnectError, ConnectingCancelledError, ConnectionClosed, DNSLookupError
+from twisted.internet.interfaces import IConsumer
+from twisted.internet.protocol import Protocol
+from twisted.logger import Logger
+from twisted.python.failure import Failure
+from twisted.web.client import Agent, HTTPConnectionPool, RequestTransmissionFailed, ResponseDone, ResponseFailed
+from twisted.web.http import PotentialDataLoss
+from twisted.web.http_headers import Headers
+from twisted.web.iweb import IBodyProducer, IResponse
+from zope.interface import implementer
+
+from clients.errors import ExchangeError, InvalidData, OutcomeUnknown, Reason, Refused, Retryable
+from clients.surroundings import Surroundings
+
+#: Bytes of an answer beyond which it is none: Kraken's longest, all its pairs, has about one million.
+LONGEST_ANSWER = 32 * 1024 * 1024
+#: Seconds after which an idle connection is not used again. Venues drop idle ones after a minute or so, and a write on a
+#: connection that the venue is just closing has an unknown outcome.
+IDLE_LIMIT = 15
+CONNECT_LIMIT = 5.0
+
+
+class AnswerTooLong(Exception):
+    """The venue sends more than :data:`LONGEST_ANSWER`."""
+
+
+#: What Twisted says when a connection that was made, or was being made, ends without the whole answer.
+BROKEN = (
+    DeferredTimeout,
+    CancelledError,
+    ConnectingCancelledError,
+    RequestTransmissionFailed,
+    ResponseFailed,
+    ConnectionClosed,
+)
+
+
+@implementer(IBodyProducer)
+class ExactBody:
+    """Exactly these bytes, at once; ``is_sent`` tells whether any of them may have left."""
+
+    def __init__(self, body: bytes) -> None:
+        self._body = body
+        self.length = len(body)
+        self.is_sent = False
+
+    def startProducing(self, consumer: IConsumer) -> "Deferred[None]":
+        """Write it all; HTTP calls this only on a connection that stands."""
+        self.is_sent = True
+        consumer.write(self._body)
+        return succeed(None)
+
+    def stopProducing(self) -> None:
+        """Nothing is held back."""
+
+    def pauseProducing(self) -> None:
+        """Nothing is held back."""
+
+    def resumeProducing(self) -> None:
+        """Nothing is held back."""
+
+
+@frozen
+class Request:
+    """One request. ``call`` is the venue's name for it, for errors and logs; ``path`` begins with a slash.
+
+    ``is_write``: it may change something at the venue, so that no answer does not mean nothing done.
+    """
+
+    call: str
+    path: str
+    method: str = "GET"
+    query: Mapping[str, str] = {}
+    headers: Mapping[str, str] = {}
+    body: bytes | None = None
+    is_write: bool = False
+
+
+def exact_json(text: str | bytes) -> Any:
+    """JSON with every number with a point or exponent as the exact ``Decimal`` that was written.
+
+    :raises ValueError: if it is no JSON, or holds NaN or Infinity, which JSON does not have.
+    """
+    try:
+        return json.loads(text, parse_float=Decimal, parse_constant=_not_a_number)
+    except RecursionError:
+        raise ValueError("nested too deeply") from None
+
+
+def _not_a_number(name: str) -> Any:
+    raise ValueError(f"{name} is no JSON number")
+
+
+class _Collector(Protocol):
+    """Gathers an answer's body, and hangs up when it is too long or nobody waits for it any more."""
+
+    def __init__(self) -> None:
+        self.done: Deferred[bytes] = Deferred(lambda _: self._hang_up())
+        self._parts: list[bytes] = []
+        self._left = LONGEST_ANSWER
+
+    def _hang_up(self) -> None:
+        if self.transport is not None:
+            self.transport.loseConnection()
+
+    def dataReceived(self, data: bytes) -> None:
+        self._left -= len(data)
+        if self._left >= 0:
+            self._parts.append(data)
+        elif not self.done.called:
+            self.done.errback(AnswerTooLong(f"more than {LONGEST_ANSWER} bytes"))
+            self._hang_up()
+
+    def connectionLost(self, reason: Failure = Failure(ResponseDone())) -> None:  # noqa: B008 (Twisted's signature)
+        if self.done.called:
+            return
+        # Without a length the end of the connection is the end of the answer; the JSON then shows whether it is whole.
+        if reason.check(ResponseDone, PotentialDataLoss):
+            self.done.callback(b"".join(self._parts))
+        else:
+            self.done.errback(reason)
+
+
+def _whole_body(response: IResponse) -> "Deferred[bytes]":
+    collector = _Collector()
+    response.deliverBody(collector)
+    return collector.done
+
+
+class HttpLink:
+    """HTTP to one ``base`` address, e.g. ``https://api.kraken.com``, of ``venue`` (a name, for errors).
+
+    Redirects are never followed: a signed request goes to the address it was signed for or nowhere.
+    """
+
+    log = Logger()
+
+    def __init__(self, venue: str, base: str, surroundings: Surroundings, timeout: float = 10.0) -> None:
+        self._venue = venue
+        self._base = base.rstrip("/")
+        self._clock = surroundings.reactor
+        self._timeout = timeout
+        self._pool: HTTPConnectionPool | None = None
+        self._agent = surroundings.agent or self._pooled_agent()
+        self._client = HTTPClient(self._agent)
+        self._under_way: set[Deferred[Any]] = set()
+        self._is_closed = False
+
+    def _pooled_agent(self) -> Agent:
+        self._pool = HTTPConnectionPool(self._clock)
+        # Whether a request may be sent again is for us to judge, never for the pool.
+        self._pool.retryAutomatically = False
+        self._pool.cachedConnectionTimeout = IDLE_LIMIT
+        return Agent(self._clock, connectTimeout=CONNECT_LIMIT, pool=self._pool)
+
+    def json(self, request: Request) -> "Deferred[Any]":
+        """The answer as JSON with exact numbers. Fails as the module's table says; never sends anything twice."""
+        return self._ask(request, exact_json)
+
+    def content(self, request: Request) -> "Deferred[bytes]":
+        """The answer as it is. Fails as :meth:`json` does."""
+        return self._ask(request, bytes)
+
+    def close(self) -> "Deferred[None]":
+        """Give up what is under way and close the connections. A repeat is safe; requests after it are Retryable."""
+        self._is_closed = True
+        for deferred in list(self._under_way):
+            deferred.cancel()
+        return self._pool.closeCachedConnections() if self._pool else succeed(None)
+
+    def _ask(self, request: Request, parse: Any) -> "Deferred[Any]":
+        asked: Deferred[Any] = Deferred.fromCoroutine(self._answer(request, parse))
+        self._under_way.add(asked)
+
+        def ended(result: Any) -> Any:
+            self._under_way.discard(asked)
+            return result
+
+        return asked.addBoth(ended)
+
+    async def _answer(self, request: Request, parse: Any) -> Any:
+        if self._is_closed:
+            raise Retryable(self._venue, request.call, "the connection is closed")
+        body = None if request.body is None else ExactBody(request.body)
+        try:
+            status, answer = await Deferred.fromCoroutine(self._exchange(request, body)).addTimeout(self._timeout, self._clock)
+        except AnswerTooLong as error:
+            raise self._no_sense(request, str(error)) from None
+        except (ConnectError, DNSLookupError) as error:
+            raise Retryable(self._venue, request.call, f"no connection: {error}") from error
+        except BROKEN as error:
+            raise self._unanswered(request, body, _words(error, self._timeout)) from error
+        self._check_status(request, status, answer)
+        try:
+            return parse(answer)
+        except ValueError as error:
+            raise self._no_sense(request, f"{error}: {_beginning(answer)}") from None
+
+    async def _exchange(self, request: Request, body: ExactBody | None) -> tuple[int, bytes]:
+        url = self._base + request.path
+        if request.query:
+            url += "?" + urlencode(request.query)
+        headers = Headers({name: [value] for name, value in request.headers.items()})
+        response = await self._client.request(
+            request.method, url, headers=headers, data=body, allow_redirects=False, unbuffered=True
+        )
+        return int(response.code), await _whole_body(response)
+
+    def _check_status(self, request: Request, status: int, answer: bytes) -> None:
+        words = f"status {status}: {_beginning(answer)}"
+        if status >= HTTPStatus.INTERNAL_SERVER_ERROR:
+            raise (OutcomeUnknown if request.is_write else Retryable)(self._venue, request.call, words)
+        if status in (HTTPStatus.IM_A_TEAPOT, HTTPStatus.TOO_MANY_REQUESTS):
+            raise Refused(self._venue, request.call, words, Reason.RATE_LIMIT)
+        if status in (HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN):
+            raise Refused(self._venue, request.call, words, Reason.AUTH)
+        if not HTTPStatus.OK <= status < HTTPStatus.MULTIPLE_CHOICES:
+            raise Refused(self._venue, request.call, words)
+
+    def _unanswered(self, request: Request, body: ExactBody | None, words: str) -> ExchangeError:
+        may_have_left = body is None or body.is_sent
+        error = OutcomeUnknown if request.is_write and may_have_left else Retryable
+        self.log.debug("{venue} {call}: {words}", venue=self._venue, call=request.call, words=words)
+        return error(self._venue, request.call, words)
+
+    def _no_sense(self, request: Request, words: str) -> ExchangeError:
+        return (OutcomeUnknown if request.is_write else InvalidData)(self._venue, request.call, words)
+
+
+def _words(error: BaseException, timeout: float) -> str:
+    if isinstance(error, DeferredTimeout):
+        return f"no answer within {timeout:g} s"
+    if isinstance(error, CancelledError | ConnectingCancelledError):
+        return "given up, the connection is being closed"
+    if isinstance(error, ResponseFailed | RequestTransmissionFailed):
+        return "connection lost: " + "; ".join(reason.getErrorMessage() for reason in error.reasons)
+    return f"connection lost: {error}"
+
+
+def _beginning(answer: bytes) -> str:
+    return repr(answer[:200].decode("utf-8", "replace"))

@@ -1,0 +1,67 @@
+"""A venue's budget of calls, kept on our side so that the venue never has to refuse."""
+
+from attrs import define, field
+from twisted.internet.defer import Deferred, succeed
+from twisted.internet.interfaces import IReactorTime
+from twisted.internet.task import deferLater
+
+
+@define
+class TokenBucket:
+    """``capacity`` calls at once, refilled at ``rate`` per second. Pure: the caller brings the time (seconds).
+
+    The level may go below zero: a caller who is told to wait has its tokens reserved, so callers are served in order.
+    """
+
+    capacity: float
+    rate: float
+    _level: float = field(init=False)
+    _at: float | None = field(default=None, init=False)
+
+    def __attrs_post_init__(self) -> None:
+        if self.capacity <= 0 or self.rate <= 0:
+            raise ValueError(f"a budget needs a positive capacity and rate, got {self.capacity} and {self.rate}")
+        self._level = self.capacity
+
+    def reserve(self, cost: float, now: float) -> float:
+        """Take ``cost`` tokens; the seconds to wait before acting on it."""
+        self._refill(now)
+        self._level -= cost
+        return max(0.0, -self._level / self.rate)
+
+    def exhaust(self, now: float) -> None:
+        """The venue says that we are over: believe it rather than our own count."""
+        self._refill(now)
+        self._level = min(self._level, 0.0)
+
+    def _refill(self, now: float) -> None:
+        if self._at is not None:
+            # A clock that steps back must not take tokens away.
+            self._level = min(self.capacity, self._level + max(0.0, now - self._at) * self.rate)
+        self._at = now
+
+
+class RateLimit:
+    """A :class:`TokenBucket` that waits on a clock; without a bucket there is no limit."""
+
+    def __init__(self, clock: IReactorTime, bucket: TokenBucket | None) -> None:
+        self._clock = clock
+        self._bucket = bucket
+
+    def take(self, cost: float) -> "Deferred[None]":
+        """Fires when ``cost`` may be spent; callers are served in the order of their calls."""
+        delay = self.charge(cost)
+        if delay == 0.0:
+            return succeed(None)
+        return deferLater(self._clock, delay)
+
+    def charge(self, cost: float) -> float:
+        """Spend ``cost`` without waiting (a cancel must not wait); the seconds by which that overdraws the budget."""
+        if self._bucket is None:
+            return 0.0
+        return self._bucket.reserve(cost, self._clock.seconds())
+
+    def exhaust(self) -> None:
+        """The venue has refused for its rate limit: start from nothing."""
+        if self._bucket is not None:
+            self._bucket.exhaust(self._clock.seconds())
