@@ -17,7 +17,9 @@ class Problem:
 
     def __str__(self) -> str:
         place = self.file if self.line is None else f"{self.file}:{self.line}"
-        return f"{place} [{self.section}] {self.key}: {self.text}" if self.key else f"{place} [{self.section}]: {self.text}"
+        section = f" [{self.section}]" if self.section else ""
+        key = f" {self.key}" if self.key else ""
+        return f"{place}{section}{key}: {self.text}"
 
 
 class ConfigError(Exception):

@@ -1,0 +1,129 @@
+"""The process's log: readable lines on stderr, optionally JSON lines in a file, and no secret in either.
+
+Everything ends here: Twisted's own events, those of Python's ``logging`` (SQLAlchemy, alembic) and warnings.
+"""
+
+import json
+import logging
+import re
+from collections.abc import Iterable
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import IO, Any
+from urllib.parse import quote, quote_plus
+
+from attrs import frozen
+from twisted.logger import (
+    FilteringLogObserver,
+    ILogObserver,
+    LogEvent,
+    Logger,
+    LogLevel,
+    LogLevelFilterPredicate,
+    eventAsText,
+    formatEvent,
+    globalLogBeginner,
+)
+from zope.interface import implementer
+
+HIDDEN = "<secret>"
+#: A shorter text is part of too many ordinary words to be told from them.
+_SHORTEST = 4
+_LEVELS = {
+    logging.DEBUG: LogLevel.debug,
+    logging.INFO: LogLevel.info,
+    logging.WARNING: LogLevel.warn,
+    logging.ERROR: LogLevel.error,
+    logging.CRITICAL: LogLevel.critical,
+}
+
+
+class Redactor:
+    """Replaces secrets in texts, also in the spellings that a URL, a repr or JSON gives them."""
+
+    def __init__(self, secrets: Iterable[str]) -> None:
+        spellings = {spelling for secret in secrets if len(secret) >= _SHORTEST for spelling in _spellings(secret)}
+        # The longest first, so that no part of one is left standing because another is its beginning.
+        longest_first = sorted(spellings, key=len, reverse=True)
+        self._pattern = re.compile("|".join(map(re.escape, longest_first))) if longest_first else None
+
+    def clean(self, text: str) -> str:
+        """``text`` without the secrets."""
+        return self._pattern.sub(HIDDEN, text) if self._pattern else text
+
+
+def _spellings(secret: str) -> set[str]:
+    return {secret, quote(secret), quote(secret, safe=""), quote_plus(secret), repr(secret)[1:-1], json.dumps(secret)[1:-1]}
+
+
+@implementer(ILogObserver)
+@frozen
+class TextObserver:
+    """Writes ``2026-11-21T13:59:04Z INFO [trader.cycle] words``, tracebacks below."""
+
+    stream: IO[str]
+    redactor: Redactor
+
+    def __call__(self, event: LogEvent) -> None:
+        text = eventAsText(event, includeTraceback=True, includeTimestamp=False, includeSystem=False)
+        line = f"{_time(event)} {_level(event).upper():<5} [{event.get('log_namespace', '-')}] {text}"
+        self.stream.write(self.redactor.clean(line).rstrip("\n") + "\n")
+        self.stream.flush()
+
+
+@implementer(ILogObserver)
+@frozen
+class JsonObserver:
+    """Writes one object a line: time, level, namespace, text, the event's own fields as texts, and the traceback if any.
+
+    Twisted's own observer cannot write ``Decimal`` and writes whole failures, with their frames.
+    """
+
+    stream: IO[str]
+    redactor: Redactor
+
+    def __call__(self, event: LogEvent) -> None:
+        found = {"time": _time(event), "level": _level(event), "namespace": str(event.get("log_namespace", "-"))}
+        found["text"] = formatEvent(event)
+        found |= {key: str(value) for key, value in event.items() if not key.startswith("log_") and key not in found}
+        if "log_failure" in event:
+            found["traceback"] = event["log_failure"].getTraceback()
+        clean = {key: self.redactor.clean(value) for key, value in found.items()}
+        self.stream.write(json.dumps(clean, ensure_ascii=False) + "\n")
+        self.stream.flush()
+
+
+def start(level: str, stream: IO[str], json_file: str | None, secrets: Iterable[str]) -> None:
+    """Send everything that is logged from now on to ``stream`` and ``json_file``. Once per process.
+
+    :raises OSError: if the file cannot be opened.
+    """
+    redactor = Redactor(secrets)
+    observers: list[ILogObserver] = [TextObserver(stream, redactor)]
+    if json_file:
+        path = Path(json_file)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        observers.append(JsonObserver(path.open("a", encoding="utf-8"), redactor))
+    wanted = LogLevelFilterPredicate(LogLevel.levelWithName(level))
+    # Standard output stays the program's own: the console's address, a dry run's answer.
+    globalLogBeginner.beginLoggingTo([FilteringLogObserver(one, [wanted]) for one in observers], redirectStandardIO=False)
+    logging.basicConfig(handlers=[_FromLogging()], level=logging.WARNING, force=True)
+
+
+class _FromLogging(logging.Handler):
+    """Python's own log records, as events."""
+
+    def emit(self, record: logging.LogRecord) -> None:
+        level = _LEVELS.get(record.levelno, LogLevel.warn)
+        text = self.format(record)
+        Logger(namespace=record.name).emit(level, "{text}", text=text)
+
+
+def _time(event: LogEvent) -> str:
+    moment = datetime.fromtimestamp(event["log_time"], UTC)
+    return moment.isoformat(timespec="milliseconds").replace("+00:00", "Z")
+
+
+def _level(event: LogEvent) -> Any:
+    level = event.get("log_level")
+    return level.name if level is not None else "info"
