@@ -92,12 +92,12 @@ class Hedges:
 
     def cover(self, trade: Trade, reason: str) -> bool:
         """Open an obligation for ``trade``. False, and nothing is done, while another is open."""
-        if self.is_busy:
+        if self.is_busy or self._is_stopping:
             return False
         quantity = trade.side.sign * trade.quantity
         now = self._now()
         self.obligation = Obligation(self._names.next(), quantity, ZERO, trade.limit, reason, "open", 0, now, now)
-        self._traded, self._child, self._is_stopping, self.trouble = ZERO, None, False, ""
+        self._traded, self._child, self.trouble = ZERO, None, ""
         launch(self.log, "opening a hedge", self._open(self.obligation))
         return True
 
@@ -118,6 +118,10 @@ class Hedges:
             self._desk.cancel(self._child)
         elif self.obligation is not None:
             self._finish("released")
+
+    def resume(self) -> None:
+        """After a stop: obligations may be opened and pursued again."""
+        self._is_stopping = False
 
     def moved(self, child: Child) -> None:
         """A hedge order of ours has changed."""

@@ -65,6 +65,15 @@ class Quotes:
         for child in self._desk.children("quote"):
             self._desk.cancel(child)
 
+    def moved(self, child: Child) -> None:
+        """An order of ours has changed. One that ended otherwise than by our cancel, or has traded, has overtaken the
+        decision it came from: its slot stays empty until the next one."""
+        slot = (child.intent.side, child.intent.level)
+        has_traded = child.filled > 0 or bool(child.told_filled)
+        if child.is_over and (has_traded or not child.is_unwanted) and self._wanted.pop(slot, None) is not None:
+            self.reasons[slot[0].value] = child.detail or "traded: deciding anew"
+        self.converge()
+
     @property
     def is_pulled(self) -> bool:
         """Whether no quote is wanted."""

@@ -61,11 +61,10 @@ class Transfers:
 
     async def load(self) -> None:
         """Read what is under way. What may have been sent without our knowing is unknown, never sent again."""
-        for transit in await self._ledger.transits(True, 1000):
-            if transit.state == "intended":
-                transit = attrs.evolve(transit, state="unknown", detail="the pool stopped while it was being sent")
-                await self._ledger.save_transit(transit)
-            self.transits[transit.id] = transit
+        for found in await self._ledger.transits(True, 1000):
+            self.transits[found.id] = found
+            if found.state == "intended":
+                await self._keep(attrs.evolve(found, state="unknown", detail="the pool stopped while it was being sent"))
         for task in await self._ledger.tasks(True, 1000):
             self.tasks[task.id] = task
 
@@ -185,6 +184,20 @@ class Transfers:
 
     # People.
 
+    async def ask_for_proof(self, transit: TransitRecord) -> None:
+        """An outcome that the venue's history has not proven for long: a person must look. Asked once."""
+        if transit.id in self.tasks:
+            return
+        details = {
+            "quantity": f"{plain(transit.quantity)} {transit.ticker}",
+            "from": transit.origin,
+            "to": transit.to,
+            "address": transit.address or "",
+            "what happened": transit.detail,
+            "how": "Look in the venue's own withdrawal list. Found there: mark it done. Certainly not there: cancel it.",
+        }
+        await self._save_task(Task(transit.id, "look", f"was this {transit.ticker} withdrawal made?", details, self._now()))
+
     async def _hand_over(self, transit: TransitRecord, kind: str, how: str) -> None:
         await self._keep(attrs.evolve(transit, state="manual"))
         title = f"{kind} {plain(transit.quantity)} {transit.ticker} from {transit.origin} to {transit.to}"
@@ -216,7 +229,7 @@ class Transfers:
         if task is None:
             raise NoSuchTask(id)
         await self._save_task(attrs.evolve(task, closed=self._now(), closed_by=who, outcome=outcome))
-        if transit is None or transit.state != "manual":
+        if transit is None or transit.state not in ("manual", "unknown"):
             return
         if outcome == "approve":
             await self._send(transit)

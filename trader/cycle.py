@@ -1,0 +1,157 @@
+"""One round: gather, decide, remember, hand over. One round at a time; whatever asks during one gets another after it."""
+
+from collections.abc import Callable
+from decimal import Decimal
+from typing import Any
+
+import attrs
+from twisted.internet.interfaces import IDelayedCall
+from twisted.logger import Logger
+
+from execution.hedges import DECISION, LIMIT
+from execution.rim import launch
+from ledger.interface import LedgerError
+from market.gather import NotReady
+from model.decision import Decision, Transfer, Verdict
+from model.money import ZERO, plain
+from model.records import DecisionRecord
+from model.settings import Settings
+from model.snapshot import Snapshot, to_json
+from trader.gathering import Gatherer
+from trader.parts import Parts
+
+#: A decision overtaken by a fill is not acted on but taken again; so often in a row at most, then its quotes are used.
+MOST_OVERTAKEN = 3
+
+
+class Cycle:
+    """The rounds. ``settings`` and ``may_trade`` are asked at each; ``decided`` is called after each."""
+
+    log = Logger()
+
+    def __init__(self, parts: Parts, gatherer: Gatherer, settings: Callable[[], Settings], may_trade: Callable[[], bool]) -> None:
+        self.decision: Decision | None = None
+        self.snapshot: Snapshot | None = None
+        self.failures = 0
+        self.trouble = ""
+        self.decided: Callable[[], None] = lambda: None
+        self._parts = parts
+        self._gatherer = gatherer
+        self._settings = settings
+        self._may_trade = may_trade
+        self._is_running = False
+        self._is_wanted = False
+        self._next: IDelayedCall | None = None
+        self._fills = 0
+        self._overtaken = 0
+
+    def overtake(self) -> None:
+        """Something has changed our balances: a decision under way is out of date."""
+        self._fills += 1
+        self.request()
+
+    def request(self) -> None:
+        """Have a round as soon as possible. Safe to repeat."""
+        self._is_wanted = True
+        if not self._is_running and self._next is None:
+            self._next = self._parts.reactor.callLater(0, self._run)
+
+    def stop(self) -> None:
+        """No more rounds. Safe to repeat."""
+        self._is_wanted = False
+        if self._next is not None and self._next.active():
+            self._next.cancel()
+        self._next = None
+
+    def _run(self) -> None:
+        self._next, self._is_wanted, self._is_running = None, False, True
+        launch(self.log, "a round", self._round()).addCallback(self._over)
+
+    def _over(self, _result: Any) -> None:
+        self._is_running = False
+        self.decided()
+        if self._is_wanted:
+            self.request()
+
+    async def _round(self) -> None:
+        problem = self._gatherer.problem()
+        if problem:
+            self._fail(problem)
+            return
+        settings, fills = self._settings(), self._fills
+        try:
+            snapshot = self._gatherer.snapshot(settings)
+        except NotReady as missing:
+            self._fail(str(missing))
+            return
+        decision = await self._parts.decider.decide(snapshot, settings)
+        self.decision, self.snapshot = decision, snapshot
+        id = await self._remember(decision, snapshot, settings)
+        if decision.verdict is not Verdict.ACT:
+            self._fail(decision.reason)
+        elif id is not None and self._may_trade():
+            self._act(decision, settings, id, is_overtaken=fills != self._fills)
+
+    async def _remember(self, decision: Decision, snapshot: Snapshot, settings: Settings) -> str | None:
+        id = self._parts.names.next()
+        record = DecisionRecord(
+            id,
+            decision.timestamp,
+            decision.verdict.value,
+            decision.reason,
+            to_json(snapshot),
+            jsonable(attrs.asdict(settings)),
+            jsonable(attrs.asdict(decision, filter=lambda attribute, _value: attribute.name != "snapshot")),
+        )
+        if not self._may_trade():
+            return id  # nothing will come of it: there is nothing to explain later
+        try:
+            await self._parts.ledger.save_decision(record)
+        except LedgerError as error:
+            self._fail(f"the ledger cannot remember: {error}")
+            return None
+        return id
+
+    def _fail(self, reason: str) -> None:
+        self.failures += 1
+        self.trouble = reason
+        if not self._parts.quotes.is_pulled or self._may_trade():
+            self._parts.quotes.pull(reason)
+
+    def _act(self, decision: Decision, settings: Settings, id: str, is_overtaken: bool) -> None:
+        self.failures, self.trouble = 0, ""
+        if is_overtaken and self._overtaken < MOST_OVERTAKEN:
+            self._overtaken += 1
+            self.request()
+            return
+        parts = self._parts
+        parts.quotes.want(decision.quotes, decision.no_quote, id)
+        if is_overtaken:
+            self.request()
+            return
+        self._overtaken = 0
+        if decision.trade is not None:
+            parts.hedges.cover(decision.trade, self._who_asks(settings))
+        parts.transfers.carry_out(decision.transfers, lambda transfer: self._worth(transfer, settings))
+
+    def _who_asks(self, settings: Settings) -> str:
+        is_over = settings.max_exposure is not None and abs(self._gatherer.exposure(settings)) > settings.max_exposure
+        return LIMIT if settings.hedge == "immediate" or is_over else DECISION
+
+    def _worth(self, transfer: Transfer, settings: Settings) -> Decimal:
+        assert self.snapshot is not None
+        if transfer.ticker == settings.source:
+            return transfer.quantity
+        book = self.snapshot.source.book if transfer.ticker == settings.btc else self.snapshot.fiat
+        return transfer.quantity * book.best_bid.price if book.best_bid else ZERO
+
+
+def jsonable(value: Any) -> Any:
+    """``value`` with every amount as text and every enum as its value."""
+    if isinstance(value, Decimal):
+        return plain(value)
+    if isinstance(value, dict):
+        return {str(key): jsonable(item) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [jsonable(item) for item in value]
+    return getattr(value, "value", value)

@@ -1,0 +1,82 @@
+"""The live pool as one frozen Snapshot, and what is wrong with its inputs."""
+
+from decimal import Decimal
+
+from market.gather import positions_of, snapshot, view
+from market.inputs import InputStatus
+from model.money import ZERO
+from model.order import Order
+from model.position import Position
+from model.settings import Settings
+from model.snapshot import Snapshot
+from model.transfer import Place
+from trader.markout import Markout
+from trader.parts import PLACES, Parts
+
+
+class Gatherer:
+    """Reads the parts; changes nothing."""
+
+    def __init__(self, parts: Parts, markout: Markout) -> None:
+        self._parts = parts
+        self._markout = markout
+
+    def snapshot(self, settings: Settings) -> Snapshot:
+        """All that one decision sees, now.
+
+        :raises market.gather.NotReady: something is not known yet.
+        """
+        parts = self._parts
+        views = {
+            place: view(parts.feeds[place], self._tickers(place, settings), self.positions(place, settings), self.orders(place))
+            for place in PLACES
+        }
+        transits = parts.transfers.as_transits()
+        markout = self._markout.cost()
+        return snapshot(settings, views["source"], views["target"], parts.fiat, transits, markout, parts.now())
+
+    def _tickers(self, place: Place, settings: Settings) -> tuple[str, str]:
+        return (settings.source if place == "source" else settings.target, settings.btc)
+
+    def orders(self, place: Place) -> list[Order]:
+        """Our live orders at ``place``."""
+        return [child.as_order() for child in self._parts.desks[place].children() if child.left > 0]
+
+    def positions(self, place: Place, settings: Settings) -> dict[str, Position]:
+        """Our balances at ``place`` by our own books: hedges in flight are counted as done, what they need is reserved."""
+        reserved = dict(self._parts.transfers.reserved(place))
+        expected: dict[str, Decimal] = {}
+        hedges = self._parts.hedges
+        if place == "source" and hedges.left:
+            cash = hedges.left * hedges.price
+            expected = {settings.btc: hedges.left, settings.source: -cash}
+            spent = {settings.btc: -hedges.left, settings.source: cash * (1 + settings.source_fee.proportional)}
+            for ticker, amount in spent.items():
+                if amount > 0:
+                    reserved[ticker] = reserved.get(ticker, ZERO) + amount
+        return positions_of(self._parts.books.balances(place), reserved, expected)
+
+    def exposure(self, settings: Settings) -> Decimal:
+        """BTC away from the ideal, transits and hedges in flight included; positive: too much."""
+        held = sum(
+            (self._parts.books.balance(place, settings.btc) for place in PLACES),
+            self._parts.hedges.left - settings.ideal_source_btc - settings.ideal_target_btc,
+        )
+        travelling = (t for t in self._parts.transfers.as_transits() if t.ticker == settings.btc)
+        for transit in travelling:
+            if transit.origin is None and transit.to != "out":
+                held += transit.quantity
+            elif transit.origin is not None and transit.to == "out":
+                held -= transit.quantity
+        return held
+
+    def inputs(self) -> tuple[InputStatus, ...]:
+        """How fresh each thing is that the pool must know."""
+        parts = self._parts
+        statuses = [parts.feeds[place].status(parts.limits.book_age) for place in PLACES]
+        statuses.append(parts.fiat.status(parts.limits.rate_age))
+        return tuple(statuses)
+
+    def problem(self) -> str:
+        """Why nothing may be quoted now; empty text when all inputs are fresh."""
+        return "; ".join(f"{status.name}: {status.problem}" for status in self.inputs() if status.problem)

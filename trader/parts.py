@@ -1,0 +1,51 @@
+"""What the trader is made of: built by the wiring, handed around whole."""
+
+from collections.abc import Callable, Mapping
+from decimal import Decimal
+from typing import Any
+
+from attrs import frozen
+from twisted.internet.defer import Deferred
+
+from clients.interface import IExchangeClient
+from execution.books import Books
+from execution.desk import OrderDesk
+from execution.hedges import Hedges
+from execution.intake import Intake
+from execution.intents import Names
+from execution.quotes import Quotes
+from execution.transfers import Transfers
+from ledger.interface import ILedger
+from market.feed import VenueFeed
+from model.limits import Limits
+from model.transfer import Place
+from trader.deciding import Decider
+
+
+@frozen
+class Parts:
+    """``reactor`` gives time; ``now`` is microseconds. ``variances`` finds (BTC, fiat) anew when asked.
+
+    ``feeds`` and ``desks`` by place; ``what_if`` is a decider of its own, so that a question never delays trading.
+    """
+
+    reactor: Any
+    now: Callable[[], int]
+    limits: Limits
+    ledger: ILedger
+    books: Books
+    clients: Mapping[Place, IExchangeClient]
+    feeds: Mapping[Place, VenueFeed]
+    desks: Mapping[Place, OrderDesk]
+    fiat: VenueFeed
+    quotes: Quotes
+    hedges: Hedges
+    transfers: Transfers
+    intake: Intake
+    names: Names
+    decider: Decider
+    what_if: Decider
+    variances: "Callable[[], Deferred[tuple[Decimal, Decimal]]]"
+
+
+PLACES: tuple[Place, Place] = ("source", "target")

@@ -1,0 +1,396 @@
+"""The pool: the parts, the machine that says when, and the face it shows to the console (:class:`trader.interface.IPool`)."""
+
+from collections import deque
+from collections.abc import Callable, Mapping
+from decimal import Decimal
+
+from twisted.internet.defer import Deferred
+from twisted.internet.task import LoopingCall
+from twisted.logger import Logger
+from zope.interface import implementer
+
+from clients.errors import ExchangeError
+from clients.interface import returns_deferred
+from execution.desk import Child
+from execution.rim import launch
+from execution.transfers import NoSuchTask
+from ledger.interface import LedgerError
+from market.feed import VenueFeed
+from model.decision import Decision
+from model.order import Fill
+from model.records import FillRecord, ParameterChange
+from model.settings import Settings
+from model.transfer import Place
+from trader.cycle import Cycle
+from trader.gathering import Gatherer
+from trader.interface import BadParameters, IPool, NotNow, PoolView
+from trader.machine import DISCONNECTED, HALTED, INITIALIZING, READY, TRADING, TraderInputs, trader_machine
+from trader.markout import Markout
+from trader.parts import PLACES, Parts
+from trader.reconcile import Audit, Differences, Reconciler, as_text
+from trader.showing import show
+
+#: How often inputs are looked at, balances compared and histories read, in seconds.
+WATCH, AUDIT, READ = 0.5, 15.0, 10.0
+#: A failed initialisation is tried again after this, in seconds.
+TRY_AGAIN = 3.0
+#: So long STOP and the end of the process wait for the venues to confirm that nothing of ours is left, in seconds.
+WIND_DOWN = 8.0
+#: Newest fills kept for showing.
+SHOWN = 100
+
+Parser = Callable[[Settings, Mapping[str, str]], Settings]
+Describer = Callable[[Settings, Settings], Mapping[str, tuple[str, str]]]
+
+
+@implementer(IPool)
+class Pool:
+    """``parse`` applies ``section.key`` texts to settings (raising BadParameters), ``describe`` lists what changed."""
+
+    log = Logger()
+
+    def __init__(self, parts: Parts, settings: Settings, parse: Parser, describe: Describer, is_sandbox: bool) -> None:
+        self.settings = settings
+        self.state = DISCONNECTED
+        self.reason = "connecting"
+        self.parts = parts
+        self._parse = parse
+        self._describe = describe
+        self.is_sandbox = is_sandbox
+        self._markout = Markout(parts.now)
+        self.gatherer = Gatherer(parts, self._markout)
+        self.cycle = Cycle(parts, self.gatherer, lambda: self.settings, lambda: self.state == TRADING)
+        self._reconciler = Reconciler(parts)
+        self._audit = Audit(parts, self._reconciler)
+        self.differences: Differences = {}
+        self.fills: deque[FillRecord] = deque(maxlen=SHOWN)
+        self._listeners: list[Callable[[], None]] = []
+        self._is_told = False
+        self._loops: list[LoopingCall] = []
+        self._winding: Deferred[None] | None = None
+        self._stopped: list[Deferred[None]] = []
+        self._is_closing = False
+        self._attempt = 0
+        self._machine: TraderInputs = trader_machine(self)
+        self._listen()
+
+    def _listen(self) -> None:
+        parts = self.parts
+        for place in PLACES:
+            parts.desks[place].changed = self._child_changed
+            parts.desks[place].filled_one = self._filled
+            parts.desks[place].ledger_failed = self._ledger_failed
+        for feed in (*parts.feeds.values(), parts.fiat):
+            feed.connection_changed = self._connection_changed
+        parts.feeds["source"].moved = self._source_moved
+        parts.feeds["target"].moved = lambda _feed: self.tell()
+        parts.hedges.done = self.cycle.overtake
+        parts.hedges.escalated = self._hedge_stuck
+        parts.transfers.changed = self.cycle.overtake
+        self.cycle.decided = self.tell
+
+    # The process.
+
+    def open(self) -> None:
+        """Connect to everything; what happens then is the machine's business."""
+        parts = self.parts
+        parts.decider.warm_up()
+        for feed in (*parts.feeds.values(), parts.fiat):
+            launch(self.log, f"connecting {feed.name}", self._connect(feed))
+        beats: list[tuple[Callable[[], object], float]] = [
+            (self._watch, WATCH),
+            (self._beat, float(self.settings.period)),
+            (self._compare, AUDIT),
+            (self._read, READ),
+        ]
+        for work, period in beats:
+            loop = LoopingCall(work)
+            loop.clock = parts.reactor
+            loop.start(period, now=False)
+            self._loops.append(loop)
+
+    async def _connect(self, feed: VenueFeed) -> None:
+        try:
+            await feed.client.connect()
+        except ExchangeError as refused:
+            self._explain(str(refused))
+            return
+        if feed is self.parts.fiat:
+            await feed.open()
+        if not feed.is_connected:
+            feed.is_connected = True  # a client without events of its own: connected is what connect() says
+        self._connection_changed(feed)
+
+    @returns_deferred
+    async def close(self) -> None:
+        """Stop trading, cancel what is ours, disconnect, close the ledger. Safe to repeat."""
+        if self._is_closing:
+            return
+        self._is_closing = True
+        await self.stop("the process")
+        self.cycle.stop()
+        for loop in self._loops:
+            if loop.running:
+                loop.stop()
+        parts = self.parts
+        for feed in (*parts.feeds.values(), parts.fiat):
+            feed.close()
+            closing = feed.client.disconnect()
+            closing.addTimeout(2.0, parts.reactor)
+            try:
+                await closing
+            except Exception as trouble:  # the process is ending: whatever a client says to that, the next one is closed
+                self.log.warn("{name}: {trouble}", name=feed.name, trouble=str(trouble))
+        parts.decider.close()
+        parts.what_if.close()
+        await parts.ledger.close()
+
+    # The steps of the machine.
+
+    def entered(self, state: str) -> None:
+        was, self.state = self.state, state
+        if was != state:
+            self.log.info("{was} -> {state}", was=was, state=state)
+            if state in (READY, TRADING):
+                self.reason = ""
+        self.tell()
+
+    def initialize(self) -> None:
+        self._explain("agreeing with the venues")
+        self._attempt += 1
+        launch(self.log, "initialising", self._initialize(self._attempt))
+
+    def trade(self) -> None:
+        self.parts.hedges.resume()
+        self.cycle.request()
+
+    def wind_down(self) -> None:
+        if self._winding is None:
+            self._winding = launch(self.log, "winding down", self._wind_down())
+
+    async def _initialize(self, attempt: int) -> None:
+        try:
+            btc, fiat = await self.parts.variances()
+            self.settings = self.settings.replace(variance_btc=btc, variance_fiat=fiat)
+            self.differences = await self._reconciler.agree(self.settings)
+            recent = await self.parts.ledger.fills(0, SHOWN)
+            self.fills = deque(reversed(recent), maxlen=SHOWN)
+        except Exception as trouble:  # whatever it is, the pool is not ready; it says so and tries again
+            self._explain(f"not ready: {trouble}")
+            self.log.warn("not ready: {trouble}", trouble=str(trouble))
+            if not isinstance(trouble, ExchangeError | LedgerError | ValueError):
+                self.log.failure("initialising failed")
+            self.parts.reactor.callLater(TRY_AGAIN, self._again)
+            return
+        if attempt != self._attempt:
+            return  # a venue was lost and is back meanwhile: the later attempt decides
+        if self.differences:
+            self._explain("the venues' balances are not those of our books: " + as_text(self.differences))
+            self._machine.halted()
+        else:
+            self._machine.initialized()
+            self.cycle.request()
+
+    def _again(self) -> None:
+        if self.state == INITIALIZING and not self._is_closing:
+            self.initialize()
+
+    async def _wind_down(self) -> None:
+        parts = self.parts
+        parts.quotes.pull("stopped")
+        parts.hedges.stop()
+        for place in PLACES:
+            gone = parts.desks[place].cancel_all()
+            gone.addTimeout(WIND_DOWN, parts.reactor)
+            try:
+                await gone
+            except Exception as late:  # a venue that cannot be asked: its orders are cancelled as soon as it is back
+                self._explain(f"{place}: own orders may still be out ({type(late).__name__})")
+        self._winding = None
+        self._machine.wound_down()
+        stopped, self._stopped = self._stopped, []
+        for waiter in stopped:
+            waiter.callback(None)
+
+    # What happens.
+
+    def _connection_changed(self, _feed: VenueFeed) -> None:
+        missing = [f.name for f in (*self.parts.feeds.values(), self.parts.fiat) if not f.is_connected]
+        if missing:
+            self._explain("not connected: " + ", ".join(missing))
+            self._machine.disconnected()
+        else:
+            self._machine.connected()
+        self.tell()
+
+    def _child_changed(self, child: Child) -> None:
+        if child.intent.purpose == "hedge":
+            self.parts.hedges.moved(child)
+        else:
+            self.parts.quotes.moved(child)
+            if child.is_over and not child.is_unwanted and self.state == TRADING:
+                self.cycle.request()
+        self.tell()
+
+    def _filled(self, place: Place, fill: Fill, child: Child | None) -> None:
+        intent_id = child.intent.id if child else None
+        f = fill
+        self.fills.append(
+            FillRecord(place, f.id, f.order_id, intent_id, f.contract, f.side, f.price, f.quantity, f.fees, f.timestamp)
+        )
+        if child is not None and child.intent.purpose == "hedge":
+            self.parts.hedges.filled()
+        elif place == "target":
+            self._markout.filled(fill, self._source_mid())
+        self.cycle.overtake()
+        self.tell()
+
+    def _source_mid(self) -> Decimal | None:
+        book = self.parts.feeds["source"].book
+        return book.mid if book is not None else None
+
+    def _source_moved(self, _feed: VenueFeed) -> None:
+        if self.state == TRADING and self._has_a_quote_left_its_edge():
+            self.cycle.request()
+
+    def _has_a_quote_left_its_edge(self) -> bool:
+        """Whether the source has moved a live quote out of its band, as far as the move of its mid tells."""
+        snapshot, mid = self.cycle.snapshot, self._source_mid()
+        then = snapshot.source.book.mid if snapshot is not None else None
+        if mid is None or not then:
+            return False
+        ratio = mid / then
+        wanted = self.parts.quotes.wanted()
+        for slot, child in self.parts.quotes.live().items():
+            quote = wanted.get(slot)
+            if quote is not None and not quote.keep_from * ratio <= child.intent.price <= quote.keep_to * ratio:
+                return True
+        return False
+
+    def _hedge_stuck(self, sentence: str) -> None:
+        self.log.error("{sentence}", sentence=sentence)
+        self.parts.quotes.pull(sentence)
+        self._explain(sentence)
+
+    def _ledger_failed(self, error: LedgerError) -> None:
+        self.log.error("the ledger cannot remember: {error}", error=str(error))
+        self.parts.quotes.pull(f"the ledger cannot remember: {error}")
+        self._explain(str(error))
+
+    # The beats.
+
+    def _watch(self) -> None:
+        self._markout.look(self._source_mid())
+        if self.state != TRADING:
+            return
+        problem = self.gatherer.problem() or self.parts.hedges.trouble
+        if problem and not self.parts.quotes.is_pulled:
+            self.parts.quotes.pull(problem)
+            self.tell()
+
+    def _beat(self) -> None:
+        if self.state in (READY, TRADING):
+            self.cycle.request()
+
+    @returns_deferred
+    async def _compare(self) -> None:
+        if self.state not in (READY, TRADING):
+            return
+        for place in PLACES:
+            try:
+                differences = await self._audit.look(place, self.settings)
+            except (ExchangeError, LedgerError, ValueError) as trouble:
+                self.log.warn("balances not compared: {trouble}", trouble=str(trouble))
+                continue
+            if differences:
+                self.differences = differences
+                self._explain("the venues' balances are not those of our books: " + as_text(differences))
+                self._machine.halted()
+
+    @returns_deferred
+    async def _read(self) -> None:
+        if self.state not in (READY, TRADING):
+            return
+        for place in PLACES:
+            try:
+                await self.parts.intake.read(place)
+            except (ExchangeError, LedgerError, ValueError) as trouble:
+                self.log.warn("history not read: {trouble}", trouble=str(trouble))
+
+    # What people say.
+
+    @returns_deferred
+    async def start(self, who: str) -> None:
+        if self.state not in (READY, TRADING):
+            raise NotNow(f"START needs READY; the pool is {self.state}: {self.reason or 'busy'}")
+        self.log.info("START by {who}", who=who)
+        self._machine.start()
+
+    def stop(self, who: str) -> "Deferred[None]":
+        self.log.info("STOP by {who}", who=who)
+        self._machine.stop()
+        done: Deferred[None] = Deferred()
+        if self._winding is None:
+            done.callback(None)
+        else:
+            self._stopped.append(done)
+        return done
+
+    @returns_deferred
+    async def update(self, changes: Mapping[str, str], who: str) -> None:
+        changed = self._parse(self.settings, changes)
+        difference = self._describe(self.settings, changed)
+        if not difference:
+            return
+        await self.parts.ledger.save_parameters(ParameterChange(self.parts.now(), who, difference))
+        self.log.info("UPDATE by {who}: {changes}", who=who, changes=dict(difference))
+        self.settings = changed
+        self.cycle.overtake()
+        self.tell()
+
+    @returns_deferred
+    async def what_if(self, changes: Mapping[str, str]) -> Decision:
+        if self.cycle.snapshot is None:
+            raise NotNow("there is no snapshot yet; the pool is not READY")
+        return await self.parts.what_if.decide(self.cycle.snapshot, self._parse(self.settings, changes))
+
+    @returns_deferred
+    async def close_task(self, id: str, who: str, outcome: str, fields: Mapping[str, str]) -> None:
+        if outcome not in ("approve", "done", "cancel"):
+            raise BadParameters({"outcome": f"{outcome!r} is none of approve, done, cancel"})
+        try:
+            await self.parts.transfers.close_task(id, who, outcome, fields)
+        except NoSuchTask:
+            raise NotNow(f"there is no open task {id}") from None
+
+    @returns_deferred
+    async def accept_differences(self, who: str) -> None:
+        if self.state != HALTED or not self.differences:
+            raise NotNow("there is no difference to accept")
+        await self._reconciler.accept(self.differences, who)
+        self.differences = {}
+        self._machine.accepted()
+
+    # What is shown.
+
+    def subscribe(self, listener: Callable[[], None]) -> Callable[[], None]:
+        self._listeners.append(listener)
+        return lambda: self._listeners.remove(listener) if listener in self._listeners else None
+
+    def tell(self) -> None:
+        """Tell the listeners, once a turn however much has changed."""
+        if not self._is_told and self._listeners:
+            self._is_told = True
+            self.parts.reactor.callLater(0, self._tell_now)
+
+    def _tell_now(self) -> None:
+        self._is_told = False
+        for listener in tuple(self._listeners):
+            listener()
+
+    def _explain(self, reason: str) -> None:
+        self.reason = reason
+        self.tell()
+
+    def view(self) -> PoolView:
+        return show(self)
