@@ -1,0 +1,69 @@
+# Everything a person types. A fresh clone needs Python 3.11, pip and make, nothing else.
+#
+#   make run    set up and run the sandbox pool        make test   set up and run the tests
+#   make setup  only set up .venv                      make lint   ruff, mypy, import contracts
+#   make bench  measure (minutes)                      make bench-long   measure (an hour)
+#   make lock   refresh the locks (UPGRADE=--upgrade for newer versions)
+
+PYTHON ?= python3
+UPGRADE ?=
+
+BIN := .venv/bin
+# The pip of the system, working on .venv: Debian's python3 comes without ensurepip, so .venv has none of its own.
+INSTALL := $(PYTHON) -m pip --python $(BIN)/python install --disable-pip-version-check --quiet --require-hashes
+COMPILE := $(BIN)/uv pip compile --quiet --generate-hashes --no-emit-index-url --no-emit-find-links --python-version 3.11 \
+	--custom-compile-command "make lock" $(UPGRADE)
+
+.PHONY: setup setup-test run test lint format bench bench-long lock clean
+
+setup: .venv/run.stamp
+
+setup-test: .venv/test.stamp
+
+run: .venv/run.stamp
+	$(BIN)/python ilp.py --config ilp_example_config/sandbox.ini
+
+test: .venv/test.stamp
+	$(BIN)/python -m pytest
+
+lint: .venv/test.stamp
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy .
+	$(BIN)/lint-imports
+
+format: .venv/test.stamp
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+bench: .venv/test.stamp
+	$(BIN)/python -m bench
+
+bench-long: .venv/test.stamp
+	$(BIN)/python -m bench --long
+
+lock: .venv/lock.stamp
+	$(COMPILE) requirements/test.in --output-file requirements/test.txt
+	$(COMPILE) requirements/run.in --constraint requirements/test.txt --output-file requirements/run.txt
+
+clean:
+	rm -rf .venv build dist *.egg-info
+
+$(BIN)/python:
+	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "the pool needs Python 3.11 or newer: make PYTHON=python3.11 ...")'
+	$(PYTHON) -m venv --without-pip .venv
+
+# A stamp is older than its lock after the lock has changed; then only what changed is installed.
+.venv/run.stamp: requirements/run.txt | $(BIN)/python
+	$(INSTALL) -r requirements/run.txt
+	touch $@
+
+# The test lock holds the run lock.
+.venv/test.stamp: requirements/test.txt requirements/run.txt | $(BIN)/python
+	$(INSTALL) -r requirements/test.txt
+	touch .venv/run.stamp $@
+
+# The one tool that is not locked: it makes the locks.
+.venv/lock.stamp: | $(BIN)/python
+	$(PYTHON) -m pip --python $(BIN)/python install --disable-pip-version-check --quiet uv
+	touch $@
