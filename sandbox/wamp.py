@@ -38,7 +38,7 @@ class Connection(WebSocketServerProtocol):
         :raises ConnectionDeny: with the HTTP status of the refusal.
         """
         router = self.factory.router
-        if request.path != PATH or not router.is_open:
+        if request.path != PATH or not router.admits():
             raise ConnectionDeny(ConnectionDeny.FORBIDDEN, "Forbidden")
         if SUBPROTOCOL not in request.protocols:
             raise ConnectionDeny(ConnectionDeny.BAD_REQUEST, f"This server only speaks WebSocket subprotocols {SUBPROTOCOL}")
@@ -101,15 +101,15 @@ class Router:
 
     :param realm: who may join, what can be called, who may hear what.
     :param strict_2015: whether to fail where the router of 2015 fails (:mod:`sandbox.wamp_legacy`).
-    :ivar is_open: whether new connections are let in.
+    :param admits: asked per new connection whether it is let in.
     """
 
     log = Logger()
 
-    def __init__(self, realm: IRealm, reactor: Any, strict_2015: bool = True) -> None:
+    def __init__(self, realm: IRealm, reactor: Any, strict_2015: bool = True, admits: Callable[[], bool] = lambda: True) -> None:
         self.realm = realm
         self.strict_2015 = strict_2015
-        self.is_open = True
+        self.admits = admits
         self.connections: set[Connection] = set()
         self._reactor = reactor
         self._port: Any = None

@@ -255,10 +255,10 @@ class FailingTests(RouterTestCase):
 
     async def test_closed_router_refuses_newcomers(self) -> None:
         """While it is closed, a new connection is turned away; afterwards it is let in."""
-        self.router.is_open = False
+        self.router.admits = lambda: False
         with self.assertRaises(ConnectionError):
             await frame_client(reactor, self.port)
-        self.router.is_open = True
+        self.router.admits = lambda: True
         await self.user()
 
 
