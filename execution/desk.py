@@ -111,11 +111,9 @@ class OrderDesk:
         ledger: ILedger,
         clock: IReactorTime,
         now: Callable[[], int],
-        tag: str,
     ) -> None:
         self.place = place
         self.client = client
-        self.tag = tag
         self.changed: Callable[[Child], None] = lambda _child: None
         self.filled_one: Callable[[Place, Fill, Child | None], None] = lambda _place, _fill, _child: None
         self.ledger_failed: Callable[[LedgerError], None] = lambda _error: None

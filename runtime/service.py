@@ -1,0 +1,195 @@
+"""The running process: sandbox, ledger, pool and console come up in this order and go down in the reverse one."""
+
+import sys
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from sandbox.service import Sandbox
+from twisted.internet import reactor as process_reactor
+from twisted.internet import ssl, threads
+from twisted.internet.defer import Deferred
+from twisted.internet.endpoints import SSL4ServerEndpoint, TCP4ServerEndpoint
+from twisted.internet.error import CannotListenError
+from twisted.logger import Logger
+from twisted.python.failure import Failure
+from twisted.web.server import Site
+
+from clients.errors import ExchangeError
+from clients.surroundings import Surroundings
+from execution.rim import launch
+from ledger.interface import LedgerError
+from model.settings import Settings
+from model.snapshot import Snapshot
+from runtime import passwords, wiring
+from runtime.config_values import Config
+from runtime.console_parameters import console_parameters
+from runtime.looking_once import look
+from runtime.options import Options
+from runtime.problems import CannotStart, ConfigError
+from trader.pool import Pool
+from web.app import Console
+from web.auth import User
+
+#: So long a stop may take in all, in seconds; then the process ends, and what is still out is found at the next start.
+LONGEST_STOP = 9.0
+
+
+class Process:
+    """Everything that runs, and in which order it starts and stops."""
+
+    log = Logger()
+
+    def __init__(self, config: Config, surroundings: Surroundings) -> None:
+        self._config = config
+        self._surroundings = surroundings
+        self._reactor = surroundings.reactor
+        self._sandbox: Sandbox | None = None
+        self._pool: Pool | None = None
+        self._console: Console | None = None
+        self._ledger: Any = None
+        self._port: Any = None
+
+    async def start(self) -> None:
+        """Bring everything up.
+
+        :raises CannotStart: with one sentence.
+        """
+        config = self._config
+        endpoints: Mapping[str, str] = {}
+        keys: Mapping[str, tuple[str, str]] = {}
+        if config.sandbox is not None:
+            self._sandbox = Sandbox(config.sandbox, self._reactor, self._surroundings.now)
+            await self._sandbox.start()
+            endpoints, keys = self._sandbox.endpoints, self._sandbox.credentials
+        exchanges = wiring.clients(config, self._surroundings, endpoints, keys)
+        self._ledger = wiring.ledger(config, self._surroundings)
+        try:
+            await self._ledger.open()
+        except LedgerError as error:
+            raise CannotStart(f"the ledger: {error}") from None
+        self._pool = wiring.pool(config, exchanges, self._ledger, self._surroundings)
+        await self._listen(self._pool)
+        self._pool.open()
+
+    async def _listen(self, pool: Pool) -> None:
+        web = self._config.web
+        users = {name: User(name, user.role) for name, user in self._config.users.items()}
+        parameters = console_parameters(pool.settings)
+        self._console = Console(pool, users, self._reactor, verify=self._verify, parameters=parameters, is_secure=web.ssl)
+        site: Site = self._console.site()
+        try:
+            self._port = await self._endpoint().listen(site)
+        except CannotListenError as error:
+            raise CannotStart(f"the console cannot listen on {web.host} port {web.port}: {error}") from error
+        scheme = "https" if web.ssl else "http"
+        say(f"console: {scheme}://{web.host}:{self._port.getHost().port}/")
+        if self._config.is_sandbox:
+            for user in self._config.users.values():
+                if not user.is_hashed:
+                    say(f"login: {user.name} / {user.password.reveal()}")
+
+    def _endpoint(self) -> Any:
+        web = self._config.web
+        if not web.ssl:
+            return TCP4ServerEndpoint(self._reactor, web.port, interface=web.host)
+        return SSL4ServerEndpoint(
+            self._reactor, web.port, _tls(web.ssl_key, web.ssl_cert, web.ssl_cert_chain), interface=web.host
+        )
+
+    def _verify(self, name: str, password: str) -> "Deferred[Any]":
+        user = self._config.users.get(name)
+        if user is None:
+            # The same work for an unknown name: the time must not tell which names exist.
+            return threads.deferToThread(passwords.hash_password, password).addCallback(lambda _hash: None)
+        checked = threads.deferToThread(passwords.verify, user, password)
+        return checked.addCallback(lambda is_right: user.role if is_right else None)
+
+    async def stop(self) -> None:
+        """Take everything down: own orders first, the ledger after them, the world last. Safe to repeat."""
+        if self._port is not None:
+            await self._port.stopListening()
+        if self._console is not None:
+            self._console.close()
+        if self._pool is not None:
+            await self._pool.close()
+        elif self._ledger is not None:
+            await self._ledger.close()
+        if self._sandbox is not None:
+            await self._sandbox.stop()
+
+
+def _tls(key: str | None, certificate: str | None, chain: str | None) -> ssl.CertificateOptions:
+    try:
+        with open(key or "", "rb") as file:
+            private = ssl.KeyPair.load(file.read(), 1).original
+        with open(certificate or "", "rb") as file:
+            own = ssl.Certificate.loadPEM(file.read()).original
+        extra = []
+        if chain:
+            with open(chain, "rb") as file:
+                ends = file.read().split(b"-----END CERTIFICATE-----")
+            extra = [ssl.Certificate.loadPEM(end + b"-----END CERTIFICATE-----").original for end in ends if b"BEGIN" in end]
+    except OSError as error:
+        raise CannotStart(f"[webserver] {error.filename}: {error.strerror}") from None
+    return ssl.CertificateOptions(private, own, extraCertChain=extra, raiseMinimumTo=ssl.TLSVersion.TLSv1_2)
+
+
+def say(line: str) -> None:
+    """One line for the person at the terminal."""
+    sys.stdout.write(line + "\n")
+    sys.stdout.flush()
+
+
+def run(config: Config, _options: Options) -> int:
+    """Run the pool until it is told to stop; 0 after a clean stop.
+
+    :raises CannotStart: with one sentence.
+    :raises ConfigError: what only shows when it is tried, e.g. a [sandbox] key.
+    """
+    process = Process(config, Surroundings(process_reactor))
+    return _until_stopped(process.start, process.stop)
+
+
+def gather_once(config: Config) -> tuple[Snapshot, Settings]:
+    """Connect, gather one snapshot with the settings that go with it, disconnect. Trades nothing.
+
+    :raises CannotStart: with one sentence.
+    """
+    found: list[tuple[Snapshot, Settings]] = []
+    surroundings = Surroundings(process_reactor)
+
+    async def start() -> None:
+        found.append(await look(config, surroundings))
+        surroundings.reactor.callLater(0, surroundings.reactor.stop)
+
+    async def stop() -> None:
+        return None
+
+    _until_stopped(start, stop)
+    return found[0]
+
+
+def _until_stopped(start: Callable[[], Any], stop: Callable[[], Any]) -> int:
+    reactor: Any = process_reactor
+    failures: list[Failure] = []
+
+    def failed(failure: Failure) -> None:
+        failures.append(failure)
+        reactor.stop()
+
+    def stopping() -> "Deferred[None]":
+        stopped = launch(Process.log, "stopping", stop())
+        stopped.addTimeout(LONGEST_STOP, reactor)
+        return stopped.addErrback(lambda _late: None)
+
+    reactor.callWhenRunning(lambda: Deferred.fromCoroutine(start()).addErrback(failed))
+    reactor.addSystemEventTrigger("before", "shutdown", stopping)
+    reactor.run()
+    if failures:
+        error = failures[0].value
+        if isinstance(error, CannotStart | ConfigError):
+            raise error
+        if isinstance(error, ExchangeError | ValueError):
+            raise CannotStart(str(error)) from error
+        failures[0].raiseException()
+    return 0

@@ -1,0 +1,158 @@
+"""The one place where everything is constructed and connected."""
+
+from collections.abc import Mapping
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+import attrs
+from sqlalchemy.engine import make_url
+
+from clients.surroundings import Surroundings
+from execution.books import Books
+from execution.desk import OrderDesk
+from execution.hedges import Hedges
+from execution.intake import Intake
+from execution.intents import Names
+from execution.quotes import Quotes
+from execution.rate_budget import RateBudget
+from execution.transfers import Transfers
+from ledger.sql import SqlLedger
+from market.feed import VenueFeed
+from model.settings import Settings
+from model.transfer import Place
+from runtime import registry
+from runtime.config_values import Config, Connection
+from runtime.parameters import current_texts, parse_changes
+from runtime.variances import Variances
+from trader.deciding import Decider
+from trader.parts import Parts
+from trader.pool import Pool
+
+#: How often a fiat rate that is not streamed is asked for, in seconds.
+RATE_POLL = 30.0
+
+
+@attrs.frozen
+class Clients:
+    """The three exchanges."""
+
+    source: Any
+    target: Any
+    fiat: Any
+
+
+def clients(
+    config: Config, surroundings: Surroundings, endpoints: Mapping[str, str], keys: Mapping[str, tuple[str, str]]
+) -> Clients:
+    """Construct the three clients; nothing is connected yet.
+
+    :raises runtime.problems.ConfigError: a class that cannot be found or will not have what the config says.
+    """
+
+    def make(module: str, connection: Connection) -> Any:
+        if connection.endpoint == "sandbox":
+            kind = next((kind for kind in endpoints if f".{kind}." in f".{module.lower()}"), "")
+            id, secret = keys.get(kind, ("", ""))
+            hidden = type(connection.secret)(secret)
+            connection = attrs.evolve(connection, endpoint=endpoints.get(kind, ""), id=id, secret=hidden)
+        return registry.construct(module, connection, surroundings)
+
+    return Clients(
+        make(config.modules.source, config.source),
+        make(config.modules.target, config.target),
+        make(config.modules.fiat, config.fiat),
+    )
+
+
+def ledger(config: Config, surroundings: Surroundings) -> SqlLedger:
+    """The ledger of this config, not opened yet. The sandbox's world begins anew at each start, and so does its ledger."""
+    url = make_url(config.ledger_url)
+    if url.get_backend_name() == "sqlite" and url.database:
+        path = Path(url.database)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        if config.is_sandbox:
+            for file in path.parent.glob(f"{path.name}*"):
+                file.unlink()
+    return SqlLedger(config.ledger_url, surroundings.reactor)
+
+
+def variances(config: Config, exchanges: Clients, surroundings: Surroundings) -> Variances:
+    """Where the variances come from."""
+    return Variances(config, exchanges.source, exchanges.fiat, Path("var/history"), surroundings.microseconds)
+
+
+def feeds(config: Config, exchanges: Clients, surroundings: Surroundings) -> tuple[dict[Place, VenueFeed], VenueFeed]:
+    """The live books of both venues, and the rate's."""
+    now, clock, tickers = surroundings.microseconds, surroundings.reactor, config.tickers
+    source = VenueFeed(_name(exchanges.source), exchanges.source, tickers.source_contract, clock, now)
+    target = VenueFeed(_name(exchanges.target), exchanges.target, f"{tickers.btc}/{tickers.target}", clock, now)
+    fiat = VenueFeed(_name(exchanges.fiat), exchanges.fiat, tickers.fiat_contract, clock, now, RATE_POLL)
+    return {"source": source, "target": target}, fiat
+
+
+def pool(config: Config, exchanges: Clients, book_keeper: SqlLedger, surroundings: Surroundings) -> Pool:
+    """The pool, not opened yet."""
+    reactor, now = surroundings.reactor, surroundings.microseconds
+    live, fiat = feeds(config, exchanges, surroundings)
+    found = variances(config, exchanges, surroundings)
+    settings = _settings(config)
+    names, books = Names(config.tag, now), Books(book_keeper)
+    by_place: dict[Place, Any] = {"source": exchanges.source, "target": exchanges.target}
+    desks = {place: OrderDesk(place, client, books, book_keeper, reactor, now) for place, client in by_place.items()}
+    limits = config.limits
+    holder: list[Pool] = []
+    slippage = lambda: holder[0].settings.max_slippage  # noqa: E731
+    delays = {settings.btc: settings.btc_delay}
+    transfers = Transfers(
+        by_place,
+        book_keeper,
+        names,
+        now,
+        limits,
+        {"source": settings.source, "target": settings.target},
+        settings.out_address,
+        lambda ticker: delays.get(ticker, settings.fiat_exchange_delay),
+    )
+    parts = Parts(
+        reactor=reactor,
+        now=now,
+        limits=limits,
+        ledger=book_keeper,
+        books=books,
+        clients=by_place,
+        feeds=live,
+        desks=desks,
+        fiat=fiat,
+        quotes=Quotes(
+            desks["target"],
+            names,
+            settings.target_contract,
+            RateBudget(limits.max_orders_per_minute, now),
+            now,
+            settings.post_only,
+        ),
+        hedges=Hedges(desks["source"], live["source"], book_keeper, names, reactor, now, slippage, float(limits.hedge_age)),
+        transfers=transfers,
+        intake=Intake(by_place, books, book_keeper, transfers, now, settings.btc),
+        names=names,
+        decider=Decider(reactor),
+        what_if=Decider(reactor),
+        variances=found.find,
+    )
+    holder.append(Pool(parts, settings, parse_changes, _changes, config.is_sandbox))
+    return holder[0]
+
+
+def _settings(config: Config) -> Settings:
+    """Until the variances are known nothing is decided: the pool asks for them before it is READY."""
+    return config.settings(Decimal(0), Decimal(0))
+
+
+def _changes(before: Settings, after: Settings) -> dict[str, tuple[str, str]]:
+    old, new = current_texts(before), current_texts(after)
+    return {name: (old[name], new[name]) for name in old if old[name] != new[name]}
+
+
+def _name(client: Any) -> str:
+    return str(getattr(client, "name", type(client).__name__))
