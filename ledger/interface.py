@@ -65,9 +65,15 @@ class ILedger(Interface):
     def book_transaction(
         place: Place, transaction: Transaction, counter: str, transit: TransitRecord | None, fee_account: str = "fee:network"
     ) -> "Deferred[bool]":
-        """Book a deposit, withdrawal or other posting against account ``counter`` (its fee against ``fee:network`` for
-        the btc ticker's withdrawals, ``fee:bank`` else, as the caller names by the transaction's own fee), and store
-        ``transit`` in the same commit. False if this (place, transaction.id) is booked already (then ``transit`` is not stored).
+        """Book a deposit, withdrawal or other posting against account ``counter``, its fee against ``fee_account``
+        (``fee:network`` for coins, ``fee:bank`` for cash), and store ``transit`` in the same commit. False if this
+        (place, transaction.id) is booked already (then ``transit`` is not stored). Only what is ``done`` can be booked.
+
+        A departure (debit against ``transit``) must move what ``transit`` says, or it fails with LedgerError. A credit
+        against ``transit`` that ends it (``arrived``, ``cancelled``) settles it: what of ``transit.quantity`` has not arrived
+        (``arrived``, or without it this quantity) goes from ``transit`` to ``fee_account``. Where another ticker arrives
+        than has left (a bank converted), all that had left goes from ``transit`` to ``trade``, and what arrives comes
+        from ``trade``.
         """
 
     def book_adjustment(

@@ -1,0 +1,1 @@
+"""The upgrades, oldest first by number."""
