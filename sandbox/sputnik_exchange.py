@@ -82,17 +82,15 @@ class SputnikExchange:
             "rpc.market.get_ohlcv_history": Procedure(self._get_ohlcv_history, [contract, period, start, end]),
             "rpc.market.get_safe_prices": Procedure(self._get_safe_prices, [optional("tickers", is_texts)]),
             "rpc.info.get_exchange_info": Procedure(self._get_exchange_info),
-            "rpc.trader.place_order": Procedure(self._place_order, [Parameter("order", is_order)], is_slow=True),
-            "rpc.trader.cancel_order": Procedure(
-                self._cancel_order, [Parameter("id", is_integer)], lag=pace.cancel, is_slow=True
-            ),
+            "rpc.trader.place_order": Procedure(self._place_order, [Parameter("order", is_order)], answer=pace.answer),
+            "rpc.trader.cancel_order": Procedure(self._cancel_order, [Parameter("id", is_integer)], pace.cancel, pace.cancelled),
             "rpc.trader.get_open_orders": Procedure(self._get_open_orders),
             "rpc.trader.get_positions": Procedure(self._get_positions),
             "rpc.trader.get_transaction_history": Procedure(self._get_transaction_history, [start, end]),
             "rpc.trader.get_new_address": Procedure(self._get_new_address, [contract]),
             "rpc.trader.get_current_address": Procedure(self._get_current_address, [contract]),
             "rpc.trader.get_deposit_instructions": Procedure(self._get_deposit_instructions, [contract]),
-            "rpc.trader.request_withdrawal": Procedure(self._request_withdrawal, withdrawal, is_slow=True),
+            "rpc.trader.request_withdrawal": Procedure(self._request_withdrawal, withdrawal, answer=pace.answer),
             "rpc.trader.get_permissions": Procedure(self._get_permissions),
         }
 

@@ -29,14 +29,15 @@ _EVENT_FAULTS = (Kind.DUPLICATE, Kind.STALE, Kind.GAP, Kind.DELAY)
 class Pace:
     """How long the original's parts take to hear of a thing, in seconds, as measured on it.
 
-    ``answer``: a call to its RESULT. ``cancel``: a cancel to its reaching the book; the hold ends only then. ``order``: an
-    order to its first event. ``ledger``: a match to the aggressor's postings, and again for each further match of the same
-    order; ``passive``: from there to the passive side's. ``posting``: a deposit or withdrawal to its first posting.
-    ``step``: between two events in a row.
+    ``answer``: a call to its RESULT. ``cancel``: a cancel to its reaching the book; the hold ends only then; ``cancelled``:
+    from there to its RESULT. ``order``: an order to its first event. ``ledger``: a match to the aggressor's postings, and
+    again for each further match of the same order; ``passive``: from there to the passive side's. ``posting``: a deposit
+    or withdrawal to its first posting. ``step``: between two events in a row.
     """
 
     answer: float = 0.020
     cancel: float = 0.006
+    cancelled: float = 0.023
     order: float = 0.024
     ledger: float = 0.085
     passive: float = 0.030
@@ -87,7 +88,7 @@ class Feeds:
         self._waiting: set[IDelayedCall] = set()
         self._told: dict[object, float] = {}
         self._sweep = (0, 0)
-        self._is_late = False
+        self._is_late = {"book": False, "cancel": False}
         self._averages = {contract: SafePrice() for contract in units.pairs}
         self._bars: dict[tuple[str, str], int] = {}
         self.books: dict[str, shapes.Shape] = {contract: self._book(contract) for contract in units.pairs}
@@ -114,17 +115,17 @@ class Feeds:
 
     def cancelled_too_late(self, order: VenueOrder) -> None:
         """Tell the odd event that follows the cancel of a filled order."""
-        self._tell_order(order, self._either(), is_cancelled=True)
+        self._tell_order(order, self._either("cancel", self._pace.cancelled), is_cancelled=True)
 
     def _hear(self, event: Event) -> None:
         match event:
             case BookChanged(contract=contract):
                 book = self._book(contract)
-                self._tell(contract, self._either(), lambda: self._show_book(contract, book))
+                self._tell(contract, self._either("book", self._pace.answer), lambda: self._show_book(contract, book))
             case OrderChanged(order=order, change=Change.NEW):
                 self._tell_order(order, self._pace.order)
             case OrderChanged(order=order):
-                self._tell_order(order, self._either())
+                self._tell_order(order, self._either("cancel", self._pace.cancelled))
             case Matched():
                 self._hear_match(event)
             case Posted(posting=posting) if posting.user in self._users:
@@ -207,10 +208,10 @@ class Feeds:
 
         self._tell(user if key is None else key, delay, deliver)
 
-    def _either(self) -> float:
-        """A moment before the RESULT of the call that caused this, or one after it, in turns: clients must bear both."""
-        self._is_late = not self._is_late
-        return self._pace.answer + (self._pace.step if self._is_late else -self._pace.step)
+    def _either(self, kind: str, answer: float) -> float:
+        """A moment before the RESULT of the call that caused this, or after it, in turns: clients must bear both."""
+        self._is_late[kind] = not self._is_late[kind]
+        return answer + (self._pace.step if self._is_late[kind] else -self._pace.step)
 
     def _tell(self, key: object, delay: float, deliver: Callable[[], object]) -> None:
         """Deliver after ``delay``, but after all that ``key`` was told before."""

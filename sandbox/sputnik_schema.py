@@ -68,14 +68,14 @@ def optional(name: str, check: Check) -> Parameter:
 class Procedure:
     """``act(user, *values)`` answers the result, or raises :class:`sandbox.sputnik_exchange.Failed`.
 
-    ``lag``: seconds from the call's arrival until it is carried out. ``is_slow``: it asks programs behind the web server,
-    so that a RESULT takes its time.
+    ``lag``: seconds from the call's arrival until it is carried out; ``answer``: from there until its RESULT. Both are
+    nothing for what the web server knows itself.
     """
 
     act: Callable[..., Any]
     parameters: Sequence[Parameter] = field(default=())
     lag: float = 0.0
-    is_slow: bool = False
+    answer: float = 0.0
 
     def bind(self, args: Sequence[Any], kwargs: Mapping[str, Any]) -> list[Any]:
         """The arguments in order, None for what was left out.

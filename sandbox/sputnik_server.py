@@ -113,8 +113,7 @@ class SputnikServer:
     async def _go_well(self, procedure: Procedure, user: str, values: Sequence[Any]) -> Reply:
         await self._after(procedure.lag)
         reply = _carry_out(procedure, user, values)
-        if procedure.is_slow:
-            await self._after(self._options.pace.answer)
+        await self._after(procedure.answer)
         return reply
 
     async def _go_wrong(self, fault: Fault, procedure: Procedure, user: str, values: Sequence[Any]) -> Reply:
