@@ -140,7 +140,7 @@ class _Reader:
         self._check_edges()
         self._check_exposure(path)
         if problems := [*self.source.problems, *self.problems, *self.access.problems]:
-            raise ConfigError(sorted(problems, key=lambda problem: (problem.line or 0, problem.section, problem.key)))
+            raise ConfigError(sorted(problems, key=lambda problem: problem.line or 0))
         return self._config(path, connections, users, balances, overrides, ledger_url)
 
     def _config(

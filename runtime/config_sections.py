@@ -151,7 +151,7 @@ class LimitsSection(Section):
     transfers: Annotated[
         str,
         choice("off", "approve", "automatic"),
-        Key("", "whether transfers are made, wait for a person's yes, or are not made"),
+        Key("", "whether transfers are not made, wait for a person's yes, or are made"),
     ] = "approve"
     max_transfer_value: Annotated[
         Decimal | None, _LIMIT, Key("source currency", "no single transfer is worth more; empty: no limit")
