@@ -13,11 +13,11 @@ from zope.interface import Interface
 
 from market.inputs import InputStatus
 from model.book import Book
-from model.decision import Decision
+from model.decision import Decision, Term
 from model.limits import Limits
 from model.order import Order
 from model.position import Position
-from model.records import FillRecord, Obligation, Task, TransitRecord
+from model.records import FillRecord, Obligation, ParameterChange, Task, TransitRecord
 from model.settings import Settings
 from model.snapshot import Snapshot
 from model.transfer import Transaction
@@ -53,7 +53,8 @@ class PoolView:
     """Everything there is to show, at one moment (``timestamp``, microseconds). Newest first where there is an order.
 
     ``quote_reasons``: per side (BUY, SELL) why it is not quoted, empty text when it is. ``exposure``: BTC away from the
-    ideal, transits and hedges in flight included. ``pending``: parameters accepted but not applied yet (``section.key``).
+    ideal, transits and hedges in flight included. ``changes``: who changed which parameters. ``profit``: today's, by part,
+    in source currency; empty where it is not known.
     """
 
     timestamp: int
@@ -76,6 +77,8 @@ class PoolView:
     obligations: tuple[Obligation, ...] = ()
     fills: tuple[FillRecord, ...] = ()
     differences: Mapping[str, Decimal] = field(factory=dict)
+    changes: tuple[ParameterChange, ...] = ()
+    profit: tuple[Term, ...] = ()
 
 
 class IPool(Interface):

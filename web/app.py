@@ -1,0 +1,143 @@
+"""The console: one resource that serves the pages, the live streams and the JSON API of one pool.
+
+Everything it needs is handed in, so that a test gives it a fake pool, a ``Clock`` and a cheap ``verify``.
+"""
+
+import json
+import secrets
+from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
+from typing import Any, ClassVar, cast
+
+from klein import Klein
+from twisted.internet.interfaces import IReactorTime
+from twisted.logger import Logger
+from twisted.python.failure import Failure
+from twisted.web.resource import IResource
+from twisted.web.server import Request, Site
+
+from trader.interface import IPool
+from web.api import Api, Call, Route
+from web.auth import Gate, User, Verify, require_role
+from web.errors import NotLoggedIn, answer_to
+from web.front import ConsoleRequest, Front
+from web.openapi import document
+from web.pages import Pages
+from web.parameters import ParameterInfo
+from web.requests import content_type, header, json_of
+from web.sessions import Person
+
+
+class Console:
+    """The operator's cockpit.
+
+    :param pool: what is watched and steered.
+    :param users: who may log in, by name; one who is taken out is logged out at the next request.
+    :param clock: the reactor's time; for sessions, throttling and live pages.
+    :param verify: name and password -> Deferred of the role, or None if they are wrong; off the reactor thread.
+    :param parameters: what UPDATE may change, in the order of the page.
+    :param hosts: names besides localhost and loopback addresses that the console is reached by (DNS rebinding).
+    :param is_secure: browsers come by TLS, here or at a proxy before us: cookies are then sent over TLS only.
+    :param random_bytes: chance, for session ids.
+    """
+
+    log: ClassVar[Logger] = Logger()
+
+    def __init__(
+        self,
+        pool: IPool,
+        users: Mapping[str, User],
+        clock: IReactorTime,
+        *,
+        verify: Verify,
+        parameters: Sequence[ParameterInfo],
+        title: str = "International Liquidity Pool",
+        hosts: Collection[str] = (),
+        is_secure: bool = False,
+        random_bytes: Callable[[int], bytes] = secrets.token_bytes,
+    ) -> None:
+        self._clock = clock
+        self._klein = Klein()
+        self._gate = Gate(users, verify, clock, random_bytes)
+        self._front = Front(self._klein.resource(), hosts, is_secure)
+        self._api = Api(pool, parameters)
+        self._pages = Pages(pool, self._gate, self._front, parameters, clock, title)
+        self._document = document(title, self._api.routes())
+        self._unsubscribe = pool.subscribe(self._pages.live.changed)
+        self._route_all()
+
+    def resource(self) -> IResource:
+        """For a ``twisted.web.server.Site``; see :meth:`site` for one with the right limits."""
+        return self._front
+
+    def site(self) -> Site:
+        """The resource in a Site that refuses large uploads while they arrive and closes idle connections."""
+        return Site(self._front, requestFactory=ConsoleRequest, timeout=60)
+
+    @property
+    def viewers(self) -> int:
+        """How many live pages are open."""
+        return self._pages.live.viewers
+
+    def close(self) -> None:
+        """End the live streams. A repeat is safe."""
+        self._unsubscribe()
+        self._pages.live.close()
+
+    def _route_all(self) -> None:
+        for route in self._api.routes():
+            self._add(route.method, route.path, self._serving(route))
+        self._add("GET", "/api/openapi.json", self._openapi)
+        self._add("GET", "/healthz", self._healthz)
+        for method, path, run in self._pages.routes():
+            self._add(method, path, run)
+        self._klein.handle_errors(Exception)(cast(Any, self._failed))
+
+    def _add(self, method: str, path: str, run: Callable[..., Awaitable[Any]]) -> None:
+        def serve(request: Request, **names: str) -> Awaitable[Any]:
+            return run(request, **names)
+
+        self._klein.route(path, methods=[method], endpoint=f"{method} {path}", strict_slashes=False)(serve)
+
+    def _serving(self, route: Route) -> Callable[..., Awaitable[bytes]]:
+        async def serve(request: Request, **names: str) -> bytes:
+            person = await self._gate.identify(request)
+            body: Mapping[str, Any] = {}
+            if route.method == "POST":
+                token = header(request, "x-csrf-token") or None
+                self._gate.require_intent(request, person, token, self._front.is_own_host)
+                require_role(person, route.role)
+                body = json_of(request)
+                self._audit(person, route, names)
+            return _json(request, await route.run(Call(person, body, names)))
+
+        return serve
+
+    def _audit(self, person: Person, route: Route, names: Mapping[str, str]) -> None:
+        self.log.info("{user} asks for {path} {names}", user=person.name, path=route.path, names=dict(names))
+
+    async def _openapi(self, request: Request) -> bytes:
+        await self._gate.identify(request)
+        return _json(request, self._document)
+
+    async def _healthz(self, request: Request) -> bytes:
+        """For a supervisor, without a login: the process answers, and says nothing else."""
+        return _json(request, {"status": "ok"})
+
+    def _failed(self, request: Request, failure: Failure) -> bytes:
+        path = request.path.decode("utf-8", "replace")
+        answer = answer_to(failure, path)
+        request.setResponseCode(answer.status)
+        for name, value in answer.headers.items():
+            request.setHeader(name.encode(), value.encode())
+        if path.startswith("/api/") or path == "/healthz" or content_type(request) == "application/json":
+            if failure.check(NotLoggedIn) and header(request, "authorization"):
+                # Only to who spoke Basic first: a browser must not be made to remember credentials that it then sends by itself.
+                request.setHeader(b"www-authenticate", b'Basic realm="pool", charset="UTF-8"')
+            found: dict[str, Any] = {"error": answer.message}
+            return _json(request, {**found, "problems": answer.problems} if answer.problems else found)
+        return self._pages.failed(request, failure, answer)
+
+
+def _json(request: Request, value: Any) -> bytes:
+    request.setHeader(b"content-type", b"application/json")
+    return json.dumps(value, ensure_ascii=False, allow_nan=False).encode()

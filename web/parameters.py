@@ -1,0 +1,110 @@
+"""The parameters as the console names, explains and reads them; what they may be is the pool's to say (``IPool.update``)."""
+
+from collections.abc import Mapping, Sequence
+from decimal import Decimal
+from typing import Any, Protocol
+
+from model.money import plain
+from model.settings import Settings
+from trader.interface import BadParameters
+
+#: In the API's nested form the ideal balances are part of the valuation, as the seed's console had them.
+_BALANCES = ("target_balance_source", "target_balance_target")
+
+
+class ParameterInfo(Protocol):
+    """One parameter. ``name`` is ``section.key`` of the config file, ``default`` its text there or None if there is none."""
+
+    @property
+    def name(self) -> str:
+        """``section.key``, or ``target_balance_source.TICKER``."""
+
+    @property
+    def label(self) -> str:
+        """For a person."""
+
+    @property
+    def unit(self) -> str:
+        """Empty for none."""
+
+    @property
+    def help(self) -> str:
+        """What it means and does."""
+
+    @property
+    def default(self) -> str | None:
+        """As the config file spells it."""
+
+    def value_of(self, settings: Settings) -> str:
+        """The value in ``settings``, as text that the config file would read back."""
+
+
+def flatten(body: Mapping[str, Any], parameters: Sequence[ParameterInfo]) -> dict[str, str]:
+    """The API's nested form, ``{"valuation": {"risk_aversion": "1e-4"}}``, as ``section.key`` -> text of the config file.
+
+    :raises BadParameters: naming every field that is no parameter, or whose value is no number or text.
+    """
+    known = {info.name for info in parameters}
+    changes: dict[str, str] = {}
+    problems: dict[str, str] = {}
+    for name, value in _leaves(body):
+        text = _text(value)
+        if name not in known:
+            problems[name] = "there is no such parameter, or it cannot be changed here"
+        elif text is None:
+            problems[name] = "expected a number, a text, true or false, or [fixed, proportional]"
+        else:
+            changes[name] = text
+    if problems:
+        raise BadParameters(problems)
+    return changes
+
+
+def changed(form: Mapping[str, str], parameters: Sequence[ParameterInfo]) -> dict[str, str]:
+    """What a person changed in a form: each field ``name`` is compared with ``was:name``, what the form began with.
+
+    Comparing with what they saw, and not with what is applied now, is what keeps one operator's UPDATE from taking back
+    another's: a field that was not touched is not sent.
+    """
+    found = {}
+    for info in parameters:
+        text = form.get(info.name)
+        if text is not None and text.strip() != form.get(f"was:{info.name}", "").strip():
+            found[info.name] = text.strip()
+    return found
+
+
+def by_section(parameters: Sequence[ParameterInfo]) -> dict[str, list[ParameterInfo]]:
+    """The parameters by the section of the config they stand in, in their own order."""
+    sections: dict[str, list[ParameterInfo]] = {}
+    for info in parameters:
+        sections.setdefault(info.name.partition(".")[0], []).append(info)
+    return sections
+
+
+def _leaves(body: Mapping[str, Any]) -> list[tuple[str, Any]]:
+    leaves = []
+    for section, fields in body.items():
+        if not isinstance(fields, Mapping):
+            leaves.append((section, None))
+            continue
+        for key, value in fields.items():
+            if section == "valuation" and key in _BALANCES and isinstance(value, Mapping):
+                leaves.extend((f"{key}.{ticker}", amount) for ticker, amount in value.items())
+            else:
+                leaves.append((f"{section}.{key}", value))
+    return leaves
+
+
+def _text(value: object) -> str | None:
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    if isinstance(value, Decimal):
+        return plain(value)
+    if isinstance(value, str):
+        return value
+    if isinstance(value, list) and len(value) == 2:
+        parts = [_text(part) for part in value]
+        if all(part is not None for part in parts):
+            return f"[{parts[0]}, {parts[1]}]"
+    return None
