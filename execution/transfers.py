@@ -109,7 +109,8 @@ class Transfers:
         kind = self._kind(transfer)
         if any((t.origin, t.to, t.ticker) == kind and t.state != "travelling" for t in self.transits.values()):
             return False  # one of this kind is being sent: its outcome first
-        if now - self._last.get(kind, 0) < int(limits.transfer_interval * 1_000_000):
+        last = self._last.get(kind)
+        if last is not None and now - last < int(limits.transfer_interval * 1_000_000):
             return False
         if limits.max_transfer_value is not None and value > limits.max_transfer_value:
             self.log.warn("a transfer worth {value} is over the limit of {limit}", value=value, limit=limits.max_transfer_value)

@@ -1,0 +1,147 @@
+"""Obligations: traded exactly once, pursued, never forgotten."""
+
+from decimal import Decimal
+
+from twisted.trial.unittest import SynchronousTestCase
+
+from clients.errors import OutcomeUnknown, Reason, Refused
+from execution.hedges import DECISION, LIMIT, STEPS, Hedges
+from execution.intents import Names
+from market.feed import VenueFeed
+from model.book import Book, Level
+from model.decision import Trade
+from model.order import Side
+from tests.execution.support import Surroundings, fill_shape
+
+D = Decimal
+
+
+class HedgesTests(SynchronousTestCase):
+    """One obligation, with every kind of luck."""
+
+    def setUp(self) -> None:
+        self.s = Surroundings("source")
+        self.feed = VenueFeed("source", self.s.venue, "BTC/USD", self.s.clock, self.s.now)
+        self.feed.instrument = self.s.venue.instruments["BTC/USD"]
+        self.feed.book = Book("BTC/USD", (Level(D(60000), D(5)),), (Level(D(60010), D(5)),), self.s.now())
+        names = Names("ilp", self.s.now)
+        self.hedges = Hedges(self.s.desk, self.feed, self.s.ledger, names, self.s.clock, self.s.now, lambda: D("0.01"), 5.0)  # type: ignore[arg-type]
+        self.over: list[bool] = []
+        self.told: list[str] = []
+        self.hedges.done = lambda: self.over.append(True)
+        self.hedges.escalated = self.told.append
+        self.s.desk.changed = self.hedges.moved
+        self.s.desk.filled_one = lambda *_: self.hedges.filled()
+
+    def cover(self, quantity: str = "0.5", reason: str = DECISION) -> None:
+        self.assertTrue(self.hedges.cover(Trade(Side.SELL, D(quantity), D(60000)), reason))
+
+    def placed(self) -> list[tuple[Decimal, Decimal, str]]:
+        return [(call[2], call[3], call[4]) for call in self.s.venue.calls if call[0] == "place"]
+
+    def fill(self, id: str, order: str, quantity: str) -> None:
+        shape = fill_shape(id, order, quantity, contract="BTC/USD", side="SELL", fees={})
+        self.s.venue.emit("trade", self.s.venue, shape)
+
+    def over_at_venue(self, order: str, left: str, quantity: str) -> None:
+        more = {"contract": "BTC/USD", "side": "SELL", "quantity": D(quantity)}
+        self.s.venue.tell_order(order, left, True, **more)
+
+    def test_durable_before_it_is_sent(self) -> None:
+        """The obligation is on disk before its order is."""
+        self.cover()
+        self.assertEqual([what for what, _ in self.s.ledger.written], ["obligation", "intend"])
+
+    def test_done_at_once(self) -> None:
+        """Filled whole: done, remembered as done, and there is room for the next."""
+        self.cover()
+        self.s.venue.placing[0].callback("1")
+        self.fill("t1", "1", "0.5")
+        self.s.clock.advance(1)
+        self.assertEqual((self.hedges.is_busy, self.over), (False, [True]))
+        (saved,) = self.s.ledger.saved["obligation"].values()
+        self.assertEqual((saved.state, saved.done), ("done", D("-0.5")))
+
+    def test_counted_while_in_flight(self) -> None:
+        """What is still to be traded counts, fill by fill, and a second one is not opened beside it."""
+        self.cover()
+        self.s.venue.placing[0].callback("1")
+        self.fill("t1", "1", "0.2")
+        self.assertEqual(self.hedges.left, D("-0.3"))
+        self.assertFalse(self.hedges.cover(Trade(Side.SELL, D(1), D(60000)), LIMIT))
+
+    def test_a_decisions_rest_goes_back_to_the_next_decision(self) -> None:
+        """Partly filled and cancelled: the rest is released, as exposure that the next decision sees."""
+        self.cover()
+        self.s.venue.placing[0].callback("1")
+        self.fill("t1", "1", "0.2")
+        self.over_at_venue("1", "0.3", "0.5")
+        self.s.clock.advance(1)
+        (saved,) = self.s.ledger.saved["obligation"].values()
+        self.assertEqual((saved.state, saved.done, self.over), ("released", D("-0.2"), [True]))
+
+    def test_a_limits_rest_is_pursued_by_steps(self) -> None:
+        """What a limit demands is tried again at worse prices, inside max_slippage."""
+        self.cover(reason=LIMIT)
+        for attempt in range(STEPS):
+            self.s.venue.placing[attempt].callback(str(attempt))
+            self.over_at_venue(str(attempt), "0.5", "0.5")
+            self.s.clock.advance(0.5)
+        prices = [price for _quantity, price, _side in self.placed()]
+        self.assertEqual(prices[:4], [D(60000), D(59850), D(59700), D(59550)])
+        self.assertEqual(self.told, [f"hedge of -0.5 BTC still open after {STEPS} orders: no taker in range"])
+        self.s.clock.advance(1)
+        self.assertEqual(len(self.placed()), STEPS + 1)
+        self.assertTrue(all(price >= D(59400) for _q, price, _s in self.placed()))
+
+    def test_a_refused_hedge_is_tried_again(self) -> None:
+        """Refused for funds now, done a moment later (hummingbot #3833, b3)."""
+        self.cover(reason=LIMIT)
+        self.s.venue.placing[0].errback(Refused("venue", "placeOrder", "no funds", Reason.FUNDS))
+        self.s.clock.pump([0.1] * 15)
+        self.s.venue.placing[1].callback("2")
+        self.fill("t1", "2", "0.5")
+        self.s.clock.advance(1)
+        self.assertEqual(self.over, [True])
+
+    def test_an_unknown_hedge_is_never_sent_twice(self) -> None:
+        """The request timed out and was carried out: found, counted, done; one order in all."""
+        self.cover()
+        self.s.venue.placing[0].errback(OutcomeUnknown("venue", "placeOrder", "timed out"))
+        self.assertEqual(self.hedges.left, D("-0.5"))
+        client_id = self.s.venue.calls[0][5]
+        self.s.venue.trades = [fill_shape("t1", "7", "0.5", contract="BTC/USD", side="SELL", fees={}, client_id=client_id)]
+        self.s.clock.pump([0.5] * 6)
+        self.assertEqual((self.hedges.is_busy, len(self.placed())), (False, 1))
+
+    def test_a_late_fill_is_waited_for(self) -> None:
+        """The venue says 0.5 has traded and tells the fill a second later: nothing is hedged in between."""
+        self.cover(reason=LIMIT)
+        self.s.venue.placing[0].callback("1")
+        more = {"contract": "BTC/USD", "side": "SELL", "quantity": D("0.5")}
+        self.s.venue.tell_order("1", "0", False, **more)
+        self.s.clock.pump([0.1] * 10)
+        self.assertEqual((len(self.placed()), self.hedges.is_busy), (1, True))
+        self.fill("t1", "1", "0.5")
+        self.s.clock.advance(1)
+        self.assertEqual((len(self.placed()), self.hedges.is_busy), (1, False))
+
+    def test_a_resting_hedge_is_cancelled_when_patience_ends(self) -> None:
+        """A hedge at a price that has gone does not rest for ever (hummingbot g)."""
+        self.cover()
+        self.s.venue.placing[0].callback("1")
+        self.s.clock.advance(5)
+        self.assertEqual(self.s.venue.calls[-1], ("cancel", "1"))
+
+    def test_stop(self) -> None:
+        """STOP cancels the order, releases the rest, and opens nothing until trading is resumed."""
+        self.cover(reason=LIMIT)
+        self.s.venue.placing[0].callback("1")
+        self.hedges.stop()
+        self.s.venue.cancelling[0].callback(True)
+        self.over_at_venue("1", "0.5", "0.5")
+        self.s.clock.advance(1)
+        self.assertFalse(self.hedges.is_busy)
+        self.assertFalse(self.hedges.cover(Trade(Side.SELL, D(1), D(60000)), LIMIT))
+        self.hedges.resume()
+        self.cover()

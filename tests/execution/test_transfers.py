@@ -1,0 +1,207 @@
+"""Money on the move: written first, sent once, matched at most once."""
+
+from datetime import datetime
+from decimal import Decimal
+from typing import Any
+
+from twisted.internet.defer import Deferred, fail, succeed
+from twisted.trial.unittest import SynchronousTestCase
+
+from clients.errors import OutcomeUnknown, Reason, Refused
+from execution.books import Books
+from execution.intake import UNPROVEN, Intake
+from execution.intents import Names
+from execution.transfers import Transfers
+from model.decision import Transfer
+from model.limits import Limits
+from model.records import TransitRecord
+from tests.execution.support import ScriptedVenue, Surroundings
+
+D = Decimal
+
+
+class TransferTests(SynchronousTestCase):
+    """From a decision to coins at the other venue."""
+
+    def setUp(self) -> None:
+        self.s = Surroundings()
+        self.source, self.target = ScriptedVenue("source"), ScriptedVenue("target")
+        self.books = Books(self.s.ledger)  # type: ignore[arg-type]
+        self.make(Limits(transfers="automatic"))
+
+    def make(self, limits: Limits) -> None:
+        clients: dict[Any, Any] = {"source": self.source, "target": self.target}
+        names = Names("ilp", self.s.now)
+        cash: dict[Any, str] = {"source": "USD", "target": "HUF"}
+        ledger: Any = self.s.ledger
+        self.transfers = Transfers(clients, ledger, names, self.s.now, limits, cash, "OUT", lambda _ticker: D(3600))
+        self.intake = Intake(clients, self.books, ledger, self.transfers, self.s.now, "BTC")
+
+    def carry(self, quantity: str = "1", ticker: str = "BTC") -> None:
+        self.transfers.carry_out([Transfer("source", "target", ticker, D(quantity))], lambda _transfer: D(60000))
+
+    def only(self) -> TransitRecord:
+        (transit,) = self.s.ledger.saved["transit"].values()
+        assert isinstance(transit, TransitRecord)
+        return transit
+
+    def read(self, place: Any, **posting: Any) -> None:
+        self.s.clock.advance(10)
+        shape = {
+            "id": f"{place}-{self.s.now()}",
+            "note": "",
+            "timestamp": self.s.now() - 1,
+            "direction": "credit" if posting["type"] == "Deposit" else "debit",
+            **posting,
+        }
+        (self.source if place == "source" else self.target).transactions.append(shape)
+        self.successResultOf(self._reading(place))
+
+    def _reading(self, place: Any) -> Any:
+        return Deferred.fromCoroutine(self.intake.read(place))
+
+    def test_written_before_it_is_sent(self) -> None:
+        """Law 1 for withdrawals: on disk as intended, then the request (original_bugs 57)."""
+        self.carry()
+        self.assertEqual(self.only().state, "intended")
+        self.assertEqual(self.source.calls, [("withdraw", "BTC", D(1), "target-BTC-address")])
+
+    def test_the_whole_way(self) -> None:
+        """Requested, left, arrived: booked from the venues' own histories, fee included, once."""
+        self.carry()
+        self.source.withdrawals[0].callback("REF1")
+        self.assertEqual((self.only().state, self.transfers.reserved("source")), ("requested", {"BTC": D(1)}))
+        self.read("source", type="Withdrawal", contract="BTC", quantity=D(1), fee=D("0.0001"), reference="REF1")
+        self.assertEqual((self.only().state, self.books.balance("source", "BTC")), ("travelling", D("-1.0001")))
+        self.read("target", type="Deposit", contract="BTC", quantity=D("0.9995"), address="target-BTC-address")
+        self.assertEqual((self.only().state, self.only().arrived), ("arrived", D("0.9995")))
+        self.assertEqual(list(self.transfers.as_transits()), [])
+        self.successResultOf(self._reading("target"))
+        self.assertEqual(self.books.balance("target", "BTC"), D("0.9995"))
+
+    def test_one_deposit_clears_one_transit(self) -> None:
+        """Two transfers, one arrival: one of them is still on its way (original_bugs 50)."""
+        for _ in range(2):
+            self.s.clock.advance(100)
+            self.carry()
+            self.source.withdrawals[-1].callback(None)
+            self.read("source", type="Withdrawal", contract="BTC", quantity=D(1), address="target-BTC-address")
+        self.read("target", type="Deposit", contract="BTC", quantity=D("0.9995"), address="target-BTC-address")
+        self.assertEqual([t.state for t in self.s.ledger.saved["transit"].values()], ["arrived", "travelling"])
+
+    def test_a_strangers_deposit_is_not_ours(self) -> None:
+        """Another amount or address is the operator's own doing, booked against outside (original_bugs 51)."""
+        self.carry()
+        self.source.withdrawals[0].callback("REF1")
+        self.read("source", type="Withdrawal", contract="BTC", quantity=D(1), reference="REF1")
+        self.read("target", type="Deposit", contract="BTC", quantity=D("0.5"), address="target-BTC-address")
+        self.assertEqual(self.only().state, "travelling")
+        self.assertIn("outside", [entry[1] for what, entry in self.s.ledger.written if what == "transaction"])
+
+    def test_cash_that_a_bank_converts(self) -> None:
+        """Dollars leave, forints arrive: matched by address."""
+        self.carry("1000", "USD")
+        self.source.withdrawals[0].callback("B1")
+        self.read("source", type="Withdrawal", contract="USD", quantity=D(1000), reference="B1")
+        self.read("target", type="Deposit", contract="HUF", quantity=D(365000), address="target-HUF-address")
+        self.assertEqual(self.only().state, "arrived")
+
+    def test_an_unknown_outcome_is_never_sent_again(self) -> None:
+        """Timed out: blocked until the venue's history proves it, and then it goes on by itself."""
+        self.carry()
+        self.source.withdrawals[0].errback(OutcomeUnknown("source", "requestWithdrawal", "timed out"))
+        self.s.clock.advance(1000)
+        self.carry()
+        self.assertEqual((self.only().state, len(self.source.calls)), ("unknown", 1))
+        self.read("source", type="Withdrawal", contract="BTC", quantity=D(1), address="target-BTC-address")
+        self.assertEqual(self.only().state, "travelling")
+
+    def test_an_unproven_outcome_goes_to_a_person(self) -> None:
+        """After a while a task says what to look for; the person's word decides."""
+        self.carry()
+        self.source.withdrawals[0].errback(OutcomeUnknown("source", "requestWithdrawal", "timed out"))
+        self.s.clock.advance(UNPROVEN / 1e6 + 1)
+        self.successResultOf(self._reading("source"))
+        (task,) = self.transfers.tasks.values()
+        self.assertEqual(task.kind, "look")
+        self.successResultOf(self._close(task.id, "cancel"))
+        self.assertEqual((self.only().state, dict(self.transfers.transits)), ("cancelled", {}))
+
+    def _close(self, id: str, outcome: str) -> Any:
+        return Deferred.fromCoroutine(self.transfers.close_task(id, "ann", outcome, {}))
+
+    def test_a_crash_while_sending(self) -> None:
+        """What was only intended when the pool died may have been sent: unknown, not sent again."""
+        self.carry()
+        self.make(Limits(transfers="automatic"))
+        self.successResultOf(Deferred.fromCoroutine(self.transfers.load()))
+        self.assertEqual(self.only().state, "unknown")
+        self.s.clock.advance(1000)
+        self.carry()
+        self.assertEqual(len(self.source.calls), 1)
+
+    def test_refused(self) -> None:
+        """The venue says no: nothing is under way, nothing is reserved."""
+        self.carry()
+        self.source.withdrawals[0].errback(Refused("source", "requestWithdrawal", "no", Reason.FUNDS))
+        self.assertEqual((self.only().state, self.transfers.reserved("source")), ("cancelled", {}))
+
+    def test_what_a_venue_cannot_do_a_person_does(self) -> None:
+        """NotImplementedError becomes a task with all that is needed; done means that it is asked for (S3.37)."""
+        self.source.requestWithdrawal = lambda *_: fail(NotImplementedError())  # type: ignore[method-assign]
+        self.carry()
+        (task,) = self.transfers.tasks.values()
+        self.assertEqual((task.kind, task.details["address"]), ("withdraw", "target-BTC-address"))
+        self.successResultOf(self._close(task.id, "done"))
+        self.assertEqual(self.only().state, "requested")
+
+    def test_approval(self) -> None:
+        """With transfers = approve nothing leaves before a person has said yes."""
+        self.make(Limits())
+        self.carry()
+        self.assertEqual(self.source.calls, [])
+        (task,) = self.transfers.tasks.values()
+        closing = self._close(task.id, "approve")
+        self.assertEqual(len(self.source.calls), 1)
+        self.source.withdrawals[0].callback("R")
+        self.successResultOf(closing)
+        self.assertEqual(self.only().state, "requested")
+
+    def test_limits(self) -> None:
+        """Per transfer, per day, and not too often."""
+        self.make(Limits(transfers="automatic", max_transfer_value=D(50000)))
+        self.carry()
+        self.assertEqual(self.source.calls, [])
+        self.make(Limits(transfers="automatic", max_transfer_value_per_day=D(100000)))
+        for _ in range(3):
+            self.carry()
+            for waiting in self.source.withdrawals:
+                if not waiting.called:
+                    waiting.callback("R")
+                    self.read("source", type="Withdrawal", contract="BTC", quantity=D(1), reference="R")
+            self.s.clock.advance(100)
+        self.assertEqual(len(self.source.calls), 1)
+
+    def test_given_back_by_the_venue(self) -> None:
+        """A withdrawal that an operator of the venue cancels comes back as a Transfer: over, and ours again (bug 52)."""
+        self.carry()
+        self.source.withdrawals[0].callback("R")
+        self.read("source", type="Withdrawal", contract="BTC", quantity=D(1), reference="R")
+        note = "target-BTC-address: cancel (bob)"
+        self.read("source", type="Transfer", contract="BTC", quantity=D(1), direction="credit", note=note)
+        self.assertEqual((self.only().state, self.books.balance("source", "BTC")), ("cancelled", D(0)))
+
+    def test_history_is_read_from_where_it_was_read_to(self) -> None:
+        """The next reading overlaps the last one, and what is older than the books is left out."""
+        self.intake.begin_at("source", 5_000_000)
+        asked: list[tuple[datetime, datetime]] = []
+
+        def history(start: datetime, end: datetime) -> Any:
+            asked.append((start, end))
+            return succeed([])
+
+        self.source.getTransactionHistory = history  # type: ignore[method-assign]
+        self.s.clock.advance(1000)
+        for _ in range(2):
+            self.successResultOf(self._reading("source"))
+        self.assertEqual([start.timestamp() for start, _end in asked], [5.0, 1010.0 - 120.0])
