@@ -24,6 +24,8 @@ from runtime.config import CannotStart, Config, ConfigError, Problem
 from runtime.options import Options
 
 _PRICES = ("offered_bid", "offered_ask", "indifference_bid", "indifference_ask")
+#: Of the table where no terminal says how wide it is, so that no number is cut off.
+_WIDTH = 130
 
 
 def run(config: Config, options: Options) -> int:
@@ -32,8 +34,8 @@ def run(config: Config, options: Options) -> int:
     :raises ConfigError: for an unreadable snapshot, or a variance that nothing gives.
     :raises CannotStart: where no snapshot can be had, or no decision be made on it; the reason is the optimiser's.
     """
-    settings = config.settings()
-    decision = decide(_read(options.snapshot) if options.snapshot else _gather(config), settings)
+    snapshot, settings = (_read(options.snapshot), config.settings()) if options.snapshot else _gather(config)
+    decision = decide(snapshot, settings)
     if decision.base is None:
         raise CannotStart(f"no decision can be made: {decision.reason}")
     if options.json:
@@ -55,7 +57,7 @@ def as_json(decision: Decision) -> dict[str, Any]:
 
 def show(decision: Decision, settings: Settings, stream: IO[str]) -> None:
     """A table for people: base, optimised and rounded side by side with units; in colour on a terminal only."""
-    console = Console(file=stream, highlight=False)
+    console = Console(file=stream, highlight=False, width=None if stream.isatty() else _WIDTH)
     table = Table(title=f"{decision.verdict.value}: {decision.reason}" if decision.reason else decision.verdict.value)
     table.add_column("")
     for heading in ("base", "optimised", "rounded", "change"):
@@ -141,7 +143,7 @@ def _read(path: Path) -> Snapshot:
     raise ConfigError([Problem(str(path), None, "", "", problem)])
 
 
-def _gather(config: Config) -> Snapshot:
+def _gather(config: Config) -> tuple[Snapshot, Settings]:
     # Imported here: it brings the clients and the reactor, which a decision on a file must not need.
     from runtime.service import gather_once
 

@@ -122,9 +122,9 @@ def _config(options: Options) -> Config:
 
 
 def _remedy(path: Path) -> str:
-    examples = sorted((Path(__file__).parent.parent / _EXAMPLES).glob("*.ini"))
-    names = ", ".join(example.name for example in examples)
-    return f"copy one of the examples in {_EXAMPLES}/ ({names}) to {path} and edit it, or name another with --config"
+    examples = ", ".join(sorted(example.name for example in (Path(__file__).parent.parent / _EXAMPLES).glob("*.ini")))
+    named = f" ({examples})" if examples else ""
+    return f"copy one of the examples in {_EXAMPLES}/{named} to {path} and edit it, or name another with --config"
 
 
 def _start_log(config: Config, options: Options) -> None:

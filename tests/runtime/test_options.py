@@ -1,0 +1,157 @@
+"""The command line, as a person uses it: the real program in a process of its own."""
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+from unittest import SkipTest
+
+from twisted.trial.unittest import SynchronousTestCase
+
+from runtime.config import parse_sections
+from runtime.passwords import verify
+from runtime.version import VERSION
+from tests.runtime.configs import ORIGINAL, OVERRIDES, sections, written
+
+ROOT = Path(__file__).parents[2]
+CASES = ROOT.parent / "shared" / "cases" / "optimizer.jsonl"
+WORTH = [
+    "value",
+    "cash_value_in_source",
+    "market_risk_in_source",
+    "deviation_penalty",
+    "source_source_balance",
+    "source_btc_balance",
+    "target_target_balance",
+    "target_btc_balance",
+]
+ACTIONS = ["btc_source_target", "fiat_source_target", "trade_source_qty", "transfer_source_out"]
+
+
+def ilp(*words: str, typed: str = "") -> "subprocess.CompletedProcess[str]":
+    """Run ``python ilp.py`` with these words, in an empty folder."""
+    environment = {name: text for name, text in os.environ.items() if not name.startswith("COV")}
+    return subprocess.run(
+        [sys.executable, str(ROOT / "ilp.py"), *words],
+        cwd=written("").parent,
+        input=typed,
+        capture_output=True,
+        text=True,
+        timeout=60,
+        env=environment,
+        check=False,
+    )
+
+
+class CommandLineTests(SynchronousTestCase):
+    """Each answer has its exit code and its sentence."""
+
+    def test_version_and_help(self) -> None:
+        """Both are answered at once and cleanly."""
+        answer = ilp("--version")
+        self.assertEqual((answer.returncode, answer.stdout), (0, f"ilp {VERSION}\n"))
+        answer = ilp("--help")
+        self.assertEqual(answer.returncode, 0)
+        for word in ("--config", "--log-level", "--dry-run", "--snapshot", "--json", "hash-password", "ilp_example_config"):
+            self.assertIn(word, answer.stdout)
+
+    def test_missing_config(self) -> None:
+        """A file that is not there is told in one sentence that names the examples."""
+        answer = ilp()
+        self.assertEqual((answer.returncode, answer.stdout), (2, ""))
+        (sentence,) = answer.stderr.splitlines()
+        self.assertIn("ilp.ini: there is no such file", sentence)
+        self.assertIn("sandbox.ini", sentence)
+
+    def test_all_problems(self) -> None:
+        """A bad config is told problem by problem, with nothing around them."""
+        path = written(ORIGINAL.replace("= 0.1\n", "= ten\n").replace("= 0.01\n", "= -1\n"))
+        answer = ilp("--config", str(path))
+        self.assertEqual((answer.returncode, answer.stdout), (2, ""))
+        first, *problems = answer.stderr.splitlines()
+        self.assertEqual(first, f"ilp: bad config: 2 problems in {path}")
+        self.assertTrue(all(problem.startswith(f"{path}:") for problem in problems))
+
+    def test_closed_venue(self) -> None:
+        """The original's example is told that its source is closed, and what to use instead."""
+        answer = ilp("--config", str(written(ORIGINAL)))
+        self.assertEqual(answer.returncode, 2)
+        self.assertIn("[modules] source: coinsetter.CoinSetter", answer.stderr)
+        self.assertIn("clients.kraken.Kraken", answer.stderr)
+
+    def test_exposed_secrets(self) -> None:
+        """A config with secrets that others can read is refused with the command to type."""
+        path = written(ORIGINAL, 0o644)
+        answer = ilp("--config", str(path))
+        self.assertEqual(answer.returncode, 2)
+        self.assertIn(f"chmod 600 {path}", answer.stderr)
+        self.assertNotIn("COINSETTER_SECRET", answer.stderr)
+
+    def test_snapshot_without_dry_run(self) -> None:
+        """Words that make no sense alone are refused, rather than a live pool started."""
+        self.assertEqual(ilp("--snapshot", "x.json").returncode, 2)
+
+    def test_hash_password(self) -> None:
+        """A line of standard input becomes a hash that the config accepts."""
+        answer = ilp("hash-password", typed="correct horse\n")
+        self.assertEqual(answer.returncode, 0)
+        config = parse_sections(sections(users={"ann": answer.stdout.strip()}), {})
+        self.assertTrue(verify(config.users["ann"], "correct horse"))
+        self.assertEqual(ilp("hash-password", typed="\n").returncode, 2)
+
+
+class DryRunTests(SynchronousTestCase):
+    """``--dry-run --snapshot``: a decision on a file, without any exchange."""
+
+    def case(self) -> tuple[str, str, dict[str, float]]:
+        """A certified case: the paths of its config and snapshot, and what is expected."""
+        if not CASES.exists():
+            raise SkipTest(f"{CASES} is not there")
+        with CASES.open() as lines:
+            found = json.loads(next(lines))
+        parts = [
+            f"[{name}]\n" + "".join(f"{key} = {text}\n" for key, text in keys.items()) for name, keys in found["config"].items()
+        ]
+        return str(written("\n".join(parts))), str(written(json.dumps(found["snapshot"]))), found["expected"]
+
+    def test_json(self) -> None:
+        """One JSON object of the documented form, with the certified value."""
+        config, snapshot, expected = self.case()
+        answer = ilp("--config", config, "--dry-run", "--snapshot", snapshot, "--json")
+        self.assertEqual(answer.returncode, 0, answer.stderr)
+        found = json.loads(answer.stdout)
+        self.assertEqual(list(found), ["base", "optimized", "rounded", "elapsed_ms"])
+        self.assertEqual(list(found["base"]), WORTH)
+        prices = ["offered_bid", "offered_ask"]
+        solved = ["bound", "indifference_bid", "indifference_ask"]
+        self.assertEqual(set(found["optimized"]), {*WORTH, *ACTIONS, *prices, *solved})
+        self.assertEqual(set(found["rounded"]), {*WORTH, *ACTIONS, *prices})
+        self.assertAlmostEqual(found["base"]["value"], expected["base_value"], delta=0.05)
+        self.assertAlmostEqual(found["optimized"]["value"], expected["value"], delta=0.05)
+
+    def test_table(self) -> None:
+        """People get a table with units, without colour codes where it is no terminal."""
+        config, snapshot, _ = self.case()
+        answer = ilp("--config", config, "--dry-run", "--snapshot", snapshot)
+        self.assertEqual(answer.returncode, 0, answer.stderr)
+        for word in ("base", "optimised", "rounded", "change", "HUF/BTC", "nothing was traded"):
+            self.assertIn(word, answer.stdout)
+        self.assertNotIn("\x1b", answer.stdout)
+
+    def test_missing_variance(self) -> None:
+        """Without a history the variance must stand in the config; the sentence says where."""
+        answer = ilp("--config", str(written(ORIGINAL)), "--dry-run", "--snapshot", self.case()[1])
+        self.assertEqual(answer.returncode, 2)
+        self.assertIn("[variance_overrides] BTC/USD: missing", answer.stderr)
+
+    def test_bad_snapshot(self) -> None:
+        """A snapshot that is none is told, and which file it is."""
+        config = str(written(ORIGINAL + OVERRIDES))
+        for text, said in (("{", "is no snapshot"), ("{}", "'timestamp' is missing"), ("[]", "is no snapshot")):
+            snapshot = str(written(text))
+            answer = ilp("--config", config, "--dry-run", "--snapshot", snapshot)
+            self.assertEqual(answer.returncode, 2)
+            self.assertIn(f"{snapshot}: is no snapshot", answer.stderr)
+            self.assertIn(said, answer.stderr)
+        self.assertIn("cannot be read", ilp("--config", config, "--dry-run", "--snapshot", "nowhere.json").stderr)
