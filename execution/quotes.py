@@ -57,6 +57,12 @@ class Quotes:
             self.reasons[side.value] = "" if is_wanted else reasons.get(side.value, "not offered")
         self.converge()
 
+    def would_change(self, quotes: Iterable[Quote]) -> bool:
+        """Whether wanting these quotes would send anything."""
+        wanted = {(quote.side, quote.level): quote for quote in quotes}
+        live = self.live()
+        return wanted.keys() != live.keys() or not all(is_kept(live[slot], quote) for slot, quote in wanted.items())
+
     def pull(self, reason: str) -> None:
         """Have no quotes, for ``reason``. Safe to repeat."""
         self._wanted = {}

@@ -7,10 +7,10 @@ from typing import Any
 import attrs
 from twisted.internet.interfaces import IDelayedCall
 from twisted.logger import Logger
+from twisted.python.failure import Failure
 
 from execution.hedges import DECISION, LIMIT
 from execution.rim import launch
-from ledger.interface import LedgerError
 from market.gather import NotReady
 from model.decision import Decision, Transfer, Verdict
 from model.money import ZERO, plain
@@ -86,14 +86,43 @@ class Cycle:
             return
         decision = await self._parts.decider.decide(snapshot, settings)
         self.decision, self.snapshot = decision, snapshot
-        id = await self._remember(decision, snapshot, settings)
         if decision.verdict is not Verdict.ACT:
             self._fail(decision.reason)
-        elif id is not None and self._may_trade():
-            self._act(decision, settings, id, is_overtaken=fills != self._fills)
+            return
+        self.failures, self.trouble = 0, ""
+        if self._may_trade():
+            self._act(decision, settings, snapshot, is_overtaken=fills != self._fills)
 
-    async def _remember(self, decision: Decision, snapshot: Snapshot, settings: Settings) -> str | None:
-        id = self._parts.names.next()
+    def _fail(self, reason: str) -> None:
+        self.failures += 1
+        self.trouble = reason
+        if self.failures == self._parts.limits.max_failed_cycles:
+            self.log.error("{count} rounds in a row have failed: {reason}", count=self.failures, reason=reason)
+        if self._may_trade():
+            self._parts.quotes.pull(reason)
+
+    def _act(self, decision: Decision, settings: Settings, snapshot: Snapshot, is_overtaken: bool) -> None:
+        if is_overtaken and self._overtaken < MOST_OVERTAKEN:
+            self._overtaken += 1
+            self.request()
+            return
+        parts = self._parts
+        trade = None if is_overtaken or parts.hedges.is_busy else decision.trade
+        transfers = () if is_overtaken else decision.transfers
+        id = parts.names.next()
+        if trade is not None or transfers or parts.quotes.would_change(decision.quotes):
+            self._remember(id, decision, settings, snapshot)
+        parts.quotes.want(decision.quotes, decision.no_quote, id)
+        if is_overtaken:
+            self.request()
+            return
+        self._overtaken = 0
+        if trade is not None:
+            parts.hedges.cover(trade, self._who_asks(settings))
+        parts.transfers.carry_out(transfers, lambda transfer: self._worth(transfer, settings))
+
+    def _remember(self, id: str, decision: Decision, settings: Settings, snapshot: Snapshot) -> None:
+        """Queue the decision for the ledger: it is written in the order of the calls, so before the intents that follow."""
         record = DecisionRecord(
             id,
             decision.timestamp,
@@ -101,38 +130,12 @@ class Cycle:
             decision.reason,
             to_json(snapshot),
             jsonable(attrs.asdict(settings)),
-            jsonable(attrs.asdict(decision, filter=lambda attribute, _value: attribute.name != "snapshot")),
+            jsonable(attrs.asdict(decision)),
         )
-        if not self._may_trade():
-            return id  # nothing will come of it: there is nothing to explain later
-        try:
-            await self._parts.ledger.save_decision(record)
-        except LedgerError as error:
-            self._fail(f"the ledger cannot remember: {error}")
-            return None
-        return id
+        self._parts.ledger.save_decision(record).addErrback(self._not_remembered)
 
-    def _fail(self, reason: str) -> None:
-        self.failures += 1
-        self.trouble = reason
-        if not self._parts.quotes.is_pulled or self._may_trade():
-            self._parts.quotes.pull(reason)
-
-    def _act(self, decision: Decision, settings: Settings, id: str, is_overtaken: bool) -> None:
-        self.failures, self.trouble = 0, ""
-        if is_overtaken and self._overtaken < MOST_OVERTAKEN:
-            self._overtaken += 1
-            self.request()
-            return
-        parts = self._parts
-        parts.quotes.want(decision.quotes, decision.no_quote, id)
-        if is_overtaken:
-            self.request()
-            return
-        self._overtaken = 0
-        if decision.trade is not None:
-            parts.hedges.cover(decision.trade, self._who_asks(settings))
-        parts.transfers.carry_out(decision.transfers, lambda transfer: self._worth(transfer, settings))
+    def _not_remembered(self, failure: Failure) -> None:
+        self._fail(f"the ledger cannot remember: {failure.getErrorMessage()}")
 
     def _who_asks(self, settings: Settings) -> str:
         is_over = settings.max_exposure is not None and abs(self._gatherer.exposure(settings)) > settings.max_exposure

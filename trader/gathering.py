@@ -3,7 +3,7 @@
 from decimal import Decimal
 
 from market.gather import positions_of, snapshot, view
-from market.inputs import InputStatus
+from market.inputs import InputStatus, status
 from model.money import ZERO
 from model.order import Order
 from model.position import Position
@@ -18,6 +18,8 @@ class Gatherer:
     """Reads the parts; changes nothing."""
 
     def __init__(self, parts: Parts, markout: Markout) -> None:
+        #: When each venue last told its balances, in microseconds.
+        self.balances_as_of: dict[Place, int] = {}
         self._parts = parts
         self._markout = markout
 
@@ -75,6 +77,9 @@ class Gatherer:
         parts = self._parts
         statuses = [parts.feeds[place].status(parts.limits.book_age) for place in PLACES]
         statuses.append(parts.fiat.status(parts.limits.rate_age))
+        for place in PLACES:
+            as_of = self.balances_as_of.get(place)
+            statuses.append(status(f"{parts.feeds[place].name} balances", as_of, parts.now(), parts.limits.balance_age))
         return tuple(statuses)
 
     def problem(self) -> str:

@@ -4,9 +4,10 @@ from collections import deque
 from collections.abc import Callable, Mapping
 from decimal import Decimal
 
-from twisted.internet.defer import Deferred
+from twisted.internet.defer import Deferred, DeferredList, TimeoutError
 from twisted.internet.task import LoopingCall
 from twisted.logger import Logger
+from twisted.python.failure import Failure
 from zope.interface import implementer
 
 from clients.errors import ExchangeError
@@ -35,7 +36,9 @@ WATCH, AUDIT, READ = 0.5, 15.0, 10.0
 #: A failed initialisation is tried again after this, in seconds.
 TRY_AGAIN = 3.0
 #: So long STOP and the end of the process wait for the venues to confirm that nothing of ours is left, in seconds.
-WIND_DOWN = 8.0
+WIND_DOWN = 6.0
+#: So long a client may take to close, in seconds.
+GOODBYE = 1.5
 #: Newest fills kept for showing.
 SHOWN = 100
 
@@ -67,7 +70,7 @@ class Pool:
         self._listeners: list[Callable[[], None]] = []
         self._is_told = False
         self._loops: list[LoopingCall] = []
-        self._winding: Deferred[None] | None = None
+        self._is_winding = False
         self._stopped: list[Deferred[None]] = []
         self._is_closing = False
         self._attempt = 0
@@ -133,17 +136,20 @@ class Pool:
             if loop.running:
                 loop.stop()
         parts = self.parts
-        for feed in (*parts.feeds.values(), parts.fiat):
-            feed.close()
-            closing = feed.client.disconnect()
-            closing.addTimeout(2.0, parts.reactor)
-            try:
-                await closing
-            except Exception as trouble:  # the process is ending: whatever a client says to that, the next one is closed
-                self.log.warn("{name}: {trouble}", name=feed.name, trouble=str(trouble))
+        await DeferredList([self._disconnect(feed) for feed in (*parts.feeds.values(), parts.fiat)])
         parts.decider.close()
         parts.what_if.close()
         await parts.ledger.close()
+
+    def _disconnect(self, feed: VenueFeed) -> "Deferred[None]":
+        feed.close()
+        closing = feed.client.disconnect()
+        closing.addTimeout(GOODBYE, self.parts.reactor)
+        return closing.addErrback(self._not_closed, feed.name)
+
+    def _not_closed(self, failure: Failure, name: str) -> None:
+        # The process is ending: whatever one client says to that, the others are closed too.
+        self.log.warn("{name}: {trouble}", name=name, trouble=failure.getErrorMessage())
 
     # The steps of the machine.
 
@@ -165,14 +171,16 @@ class Pool:
         self.cycle.request()
 
     def wind_down(self) -> None:
-        if self._winding is None:
-            self._winding = launch(self.log, "winding down", self._wind_down())
+        if not self._is_winding:
+            self._is_winding = True
+            launch(self.log, "winding down", self._wind_down())
 
     async def _initialize(self, attempt: int) -> None:
         try:
             btc, fiat = await self.parts.variances()
             self.settings = self.settings.replace(variance_btc=btc, variance_fiat=fiat)
             self.differences = await self._reconciler.agree(self.settings)
+            self.gatherer.balances_as_of = dict.fromkeys(PLACES, self.parts.now())
             recent = await self.parts.ledger.fills(0, SHOWN)
             self.fills = deque(reversed(recent), maxlen=SHOWN)
         except Exception as trouble:  # whatever it is, the pool is not ready; it says so and tries again
@@ -199,14 +207,15 @@ class Pool:
         parts = self.parts
         parts.quotes.pull("stopped")
         parts.hedges.stop()
-        for place in PLACES:
-            gone = parts.desks[place].cancel_all()
+        going = {place: parts.desks[place].cancel_all() for place in PLACES}
+        for place, gone in going.items():
             gone.addTimeout(WIND_DOWN, parts.reactor)
+        for place, gone in going.items():
             try:
                 await gone
-            except Exception as late:  # a venue that cannot be asked: its orders are cancelled as soon as it is back
-                self._explain(f"{place}: own orders may still be out ({type(late).__name__})")
-        self._winding = None
+            except TimeoutError:  # a venue that cannot be asked: its orders are cancelled as soon as it is back
+                self._explain(f"{place}: own orders may still be out")
+        self._is_winding = False
         self._machine.wound_down()
         stopped, self._stopped = self._stopped, []
         for waiter in stopped:
@@ -299,6 +308,7 @@ class Pool:
         for place in PLACES:
             try:
                 differences = await self._audit.look(place, self.settings)
+                self.gatherer.balances_as_of[place] = self.parts.now()
             except (ExchangeError, LedgerError, ValueError) as trouble:
                 self.log.warn("balances not compared: {trouble}", trouble=str(trouble))
                 continue
@@ -330,7 +340,7 @@ class Pool:
         self.log.info("STOP by {who}", who=who)
         self._machine.stop()
         done: Deferred[None] = Deferred()
-        if self._winding is None:
+        if not self._is_winding:
             done.callback(None)
         else:
             self._stopped.append(done)
