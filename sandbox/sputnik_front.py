@@ -8,17 +8,14 @@ from twisted.internet.defer import Deferred
 from zope.interface import implementer
 
 from sandbox.faults import Faults, Kind
+from sandbox.sputnik_permissions import may_call, may_subscribe
 from sandbox.sputnik_server import SputnikOptions, SputnikServer
-from sandbox.sputnik_shapes import user_topic
 from sandbox.venue import Venue
 from sandbox.wamp import Router
 from sandbox.wamp_auth import Challenge, Directory, Identity
 from sandbox.wamp_realm import IRealm
 
 REALM = "sputnik"
-_OPEN_TO_ALL = ("rpc.info.", "rpc.market.", "rpc.registrar.")
-_FOR_USERS = ("rpc.trader.", "rpc.token.", "rpc.private.")
-_USER_FEEDS = ("orders", "fills", "transactions")
 
 
 class SputnikFront:
@@ -84,7 +81,7 @@ class SputnikFront:
 
 @implementer(IRealm)
 class SputnikRealm:
-    """Who may do what: visitors look at markets; users trade, and hear their own feeds and no one else's."""
+    """What the router asks, answered by the server, the directory of users and the permissions."""
 
     def __init__(self, server: SputnikServer, directory: Directory) -> None:
         self._server = server
@@ -100,19 +97,12 @@ class SputnikRealm:
         return procedure in self._server.procedures
 
     def may_call(self, caller: Identity, procedure: str) -> bool:
-        return procedure.startswith(_allowed(caller))
+        return may_call(caller, procedure)
 
     def may_subscribe(self, subscriber: Identity, topic: str) -> bool:
-        if topic.startswith("feeds.market."):
-            return True
-        own = (user_topic(feed, subscriber.authid) for feed in _USER_FEEDS)
-        return subscriber.authrole == "user" and topic in own
+        return may_subscribe(subscriber, topic)
 
     def call(
         self, caller: Identity, procedure: str, args: Sequence[Any], kwargs: Mapping[str, Any]
     ) -> Deferred[Mapping[str, Any]]:
         return self._server.call(caller.authid, procedure, args, kwargs)
-
-
-def _allowed(caller: Identity) -> tuple[str, ...]:
-    return _OPEN_TO_ALL + _FOR_USERS if caller.authrole == "user" else _OPEN_TO_ALL
