@@ -5,12 +5,11 @@ from collections.abc import Callable, Mapping
 from decimal import Decimal
 
 from twisted.internet.defer import Deferred, DeferredList, TimeoutError
-from twisted.internet.task import LoopingCall
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 from zope.interface import implementer
 
-from clients.errors import ExchangeError
+from clients.errors import ExchangeError, Refused
 from clients.interface import returns_deferred
 from execution.desk import Child
 from execution.rim import launch
@@ -22,6 +21,7 @@ from model.order import Fill
 from model.records import FillRecord, ParameterChange
 from model.settings import Settings
 from model.transfer import Place
+from trader.beats import Beats
 from trader.cycle import Cycle
 from trader.gathering import Gatherer
 from trader.interface import BadParameters, IPool, NotNow, PoolView
@@ -31,9 +31,7 @@ from trader.parts import PLACES, Parts
 from trader.reconcile import Audit, Differences, Reconciler, as_text
 from trader.showing import show
 
-#: How often inputs are looked at, balances compared and histories read, in seconds.
-WATCH, AUDIT, READ = 0.5, 15.0, 10.0
-#: A failed initialisation is tried again after this, in seconds.
+#: A venue that cannot be connected to and a failed initialisation are tried again after this, in seconds.
 TRY_AGAIN = 3.0
 #: So long STOP and the end of the process wait for the venues to confirm that nothing of ours is left, in seconds.
 WIND_DOWN = 6.0
@@ -60,16 +58,16 @@ class Pool:
         self._parse = parse
         self._describe = describe
         self.is_sandbox = is_sandbox
-        self._markout = Markout(parts.now)
-        self.gatherer = Gatherer(parts, self._markout)
+        self.markout = Markout(parts.now)
+        self.gatherer = Gatherer(parts, self.markout)
         self.cycle = Cycle(parts, self.gatherer, lambda: self.settings, lambda: self.state == TRADING)
         self._reconciler = Reconciler(parts)
-        self._audit = Audit(parts, self._reconciler)
+        self.audit = Audit(parts, self._reconciler)
         self.differences: Differences = {}
         self.fills: deque[FillRecord] = deque(maxlen=SHOWN)
         self._listeners: list[Callable[[], None]] = []
         self._is_told = False
-        self._loops: list[LoopingCall] = []
+        self._beats = Beats(self)
         self._is_winding = False
         self._stopped: list[Deferred[None]] = []
         self._is_closing = False
@@ -99,30 +97,26 @@ class Pool:
         parts = self.parts
         parts.decider.warm_up()
         for feed in (*parts.feeds.values(), parts.fiat):
-            launch(self.log, f"connecting {feed.name}", self._connect(feed))
-        beats: list[tuple[Callable[[], object], float]] = [
-            (self._watch, WATCH),
-            (self._beat, float(self.settings.period)),
-            (self._compare, AUDIT),
-            (self._read, READ),
-        ]
-        for work, period in beats:
-            loop = LoopingCall(work)
-            loop.clock = parts.reactor
-            loop.start(period, now=False)
-            self._loops.append(loop)
+            self._connect_again(feed)
+        self._beats.start()
 
     async def _connect(self, feed: VenueFeed) -> None:
         try:
             await feed.client.connect()
-        except ExchangeError as refused:
-            self._explain(str(refused))
+            if feed is self.parts.fiat:
+                await feed.open()
+        except ExchangeError as trouble:
+            self._explain(str(trouble))
+            self.log.error("{name}: {trouble}", name=feed.name, trouble=str(trouble))
+            if not (isinstance(trouble, Refused) or self._is_closing):
+                self.parts.reactor.callLater(TRY_AGAIN, self._connect_again, feed)
             return
-        if feed is self.parts.fiat:
-            await feed.open()
         if not feed.is_connected:
             feed.is_connected = True  # a client without events of its own: connected is what connect() says
         self._connection_changed(feed)
+
+    def _connect_again(self, feed: VenueFeed) -> None:
+        launch(self.log, f"connecting {feed.name}", self._connect(feed))
 
     @returns_deferred
     async def close(self) -> None:
@@ -132,9 +126,7 @@ class Pool:
         self._is_closing = True
         await self.stop("the process")
         self.cycle.stop()
-        for loop in self._loops:
-            if loop.running:
-                loop.stop()
+        self._beats.stop()
         parts = self.parts
         await DeferredList([self._disconnect(feed) for feed in (*parts.feeds.values(), parts.fiat)])
         parts.decider.close()
@@ -193,11 +185,16 @@ class Pool:
         if attempt != self._attempt:
             return  # a venue was lost and is back meanwhile: the later attempt decides
         if self.differences:
-            self._explain("the venues' balances are not those of our books: " + as_text(self.differences))
-            self._machine.halted()
+            self.differ(self.differences)
         else:
             self._machine.initialized()
             self.cycle.request()
+
+    def differ(self, differences: Differences) -> None:
+        """The venues' balances are not those of our books: stop, and have a person look."""
+        self.differences = differences
+        self._explain("the venues' balances are not those of our books: " + as_text(differences))
+        self._machine.halted()
 
     def _again(self) -> None:
         if self.state == INITIALIZING and not self._is_closing:
@@ -208,7 +205,7 @@ class Pool:
         parts.quotes.pull("stopped")
         parts.hedges.stop()
         going = {place: parts.desks[place].cancel_all() for place in PLACES}
-        for place, gone in going.items():
+        for gone in going.values():
             gone.addTimeout(WIND_DOWN, parts.reactor)
         for place, gone in going.items():
             try:
@@ -250,11 +247,12 @@ class Pool:
         if child is not None and child.intent.purpose == "hedge":
             self.parts.hedges.filled()
         elif place == "target":
-            self._markout.filled(fill, self._source_mid())
+            self.markout.filled(fill, self.source_mid())
         self.cycle.overtake()
         self.tell()
 
-    def _source_mid(self) -> Decimal | None:
+    def source_mid(self) -> Decimal | None:
+        """The middle of the source's book, if there is one."""
         book = self.parts.feeds["source"].book
         return book.mid if book is not None else None
 
@@ -264,7 +262,7 @@ class Pool:
 
     def _has_a_quote_left_its_edge(self) -> bool:
         """Whether the source has moved a live quote out of its band, as far as the move of its mid tells."""
-        snapshot, mid = self.cycle.snapshot, self._source_mid()
+        snapshot, mid = self.cycle.snapshot, self.source_mid()
         then = snapshot.source.book.mid if snapshot is not None else None
         if mid is None or not then:
             return False
@@ -285,47 +283,6 @@ class Pool:
         self.log.error("the ledger cannot remember: {error}", error=str(error))
         self.parts.quotes.pull(f"the ledger cannot remember: {error}")
         self._explain(str(error))
-
-    # The beats.
-
-    def _watch(self) -> None:
-        self._markout.look(self._source_mid())
-        if self.state != TRADING:
-            return
-        problem = self.gatherer.problem() or self.parts.hedges.trouble
-        if problem and not self.parts.quotes.is_pulled:
-            self.parts.quotes.pull(problem)
-            self.tell()
-
-    def _beat(self) -> None:
-        if self.state in (READY, TRADING):
-            self.cycle.request()
-
-    @returns_deferred
-    async def _compare(self) -> None:
-        if self.state not in (READY, TRADING):
-            return
-        for place in PLACES:
-            try:
-                differences = await self._audit.look(place, self.settings)
-                self.gatherer.balances_as_of[place] = self.parts.now()
-            except (ExchangeError, LedgerError, ValueError) as trouble:
-                self.log.warn("balances not compared: {trouble}", trouble=str(trouble))
-                continue
-            if differences:
-                self.differences = differences
-                self._explain("the venues' balances are not those of our books: " + as_text(differences))
-                self._machine.halted()
-
-    @returns_deferred
-    async def _read(self) -> None:
-        if self.state not in (READY, TRADING):
-            return
-        for place in PLACES:
-            try:
-                await self.parts.intake.read(place)
-            except (ExchangeError, LedgerError, ValueError) as trouble:
-                self.log.warn("history not read: {trouble}", trouble=str(trouble))
 
     # What people say.
 
