@@ -1,6 +1,7 @@
 """The config: every key of the seed, and all that is wrong told at once with its place."""
 
 import json
+import re
 from decimal import Decimal
 from pathlib import Path
 from unittest import SkipTest
@@ -11,6 +12,7 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from model.settings import Cost, Edge
 from runtime.config import Config, ConfigError, load, parse_sections
+from runtime.parameters import PARAMETERS
 from tests.runtime.configs import ORIGINAL, OVERRIDES, sections, written
 
 CASES = Path(__file__).parents[3] / "shared" / "cases" / "optimizer.jsonl"
@@ -67,6 +69,17 @@ class SeedTests(ConfigCase):
         for path in paths:
             path_config = load(path, environment)
             self.assertEqual([text for text in path_config.warnings if "CLEAR" in text], [], path)
+
+    def test_examples_explain_every_key(self) -> None:
+        """Each key stands in each example, set or not, below a comment with its meaning and unit."""
+        for path in EXAMPLES.glob("*.ini"):
+            text = path.read_text()
+            for parameter in PARAMETERS:
+                section, _, key = parameter.name.partition(".")
+                part = text.partition(f"\n[{section}]\n")[2].partition("\n[")[0]
+                if key != "hostname":
+                    unit = re.escape(f" [{parameter.unit}]") if parameter.unit else ""
+                    self.assertRegex(part, rf"(?m)# .+{unit}\n(# )?{key} =", f"{path.name} {parameter.name}")
 
     def test_huge_penalty_is_warned_about(self) -> None:
         """The seed's own penalty of 50 is accepted with a warning."""

@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -99,6 +100,63 @@ class CommandLineTests(SynchronousTestCase):
         config = parse_sections(sections(users={"ann": answer.stdout.strip()}), {})
         self.assertTrue(verify(config.users["ann"], "correct horse"))
         self.assertEqual(ilp("hash-password", typed="\n").returncode, 2)
+
+
+class RunTests(SynchronousTestCase):
+    """What becomes of the run's end, with a stand-in for the process that would follow."""
+
+    def end(self, line: str, *words: str) -> "subprocess.CompletedProcess[str]":
+        """Run the command line in a process of its own, with ``line`` for a body of ``runtime.service.run``."""
+        path = written(re.sub(r"= [a-z]+\.\w+\n", "= beside.Client\n", ORIGINAL) + "[log]\njson_file = pool.json\n")
+        (path.parent / "beside.py").write_text("class Client: pass\n")
+        program = f"""
+import sys, types
+from runtime.options import main
+from runtime.config import CannotStart
+service = types.ModuleType("runtime.service")
+def run(config, options):
+    {line}
+service.run = run
+sys.modules["runtime.service"] = service
+sys.exit(main(["--config", {str(path)!r}, *{list(words)!r}]))
+"""
+        self.folder = path.parent
+        return subprocess.run(
+            [sys.executable, "-c", program],
+            cwd=self.folder,
+            capture_output=True,
+            text=True,
+            timeout=60,
+            env={**os.environ, "PYTHONPATH": str(ROOT)},
+            check=False,
+        )
+
+    def test_clean_stop(self) -> None:
+        """The run's own code is the program's; the config's warnings are logged, less at a higher level."""
+        answer = self.end("return 0")
+        self.assertEqual(answer.returncode, 0, answer.stderr)
+        self.assertIn("WARN  [runtime.options] [valuation] deviation_penalty is 50", answer.stderr)
+        self.assertEqual(self.end("return 0", "--log-level", "error").stderr, "")
+
+    def test_cannot_start(self) -> None:
+        """What hinders the start is one sentence and code 3."""
+        answer = self.end("raise CannotStart('port 8050 is in use')", "--log-level", "error")
+        self.assertEqual((answer.returncode, answer.stderr), (3, "ilp: cannot start: port 8050 is in use\n"))
+
+    def test_no_secret_in_the_traceback_of_an_error(self) -> None:
+        """An error that nobody foresaw is logged with its traceback, and without the secret that it quotes."""
+        answer = self.end("raise RuntimeError('signed with ' + config.source.secret.reveal())")
+        self.assertEqual(answer.returncode, 3)
+        for written_down in (answer.stderr, (self.folder / "pool.json").read_text()):
+            self.assertIn("RuntimeError: signed with <secret>", written_down)
+            self.assertNotIn("COINSETTER_SECRET", written_down)
+
+    def test_log_file_that_cannot_be(self) -> None:
+        """A log that cannot be written is known before the pool trades."""
+        path = written(ORIGINAL + OVERRIDES + "[log]\njson_file = /dev/null/pool.json\n")
+        answer = ilp("--config", str(path), "--dry-run", "--snapshot", "nowhere.json")
+        self.assertEqual(answer.returncode, 3)
+        self.assertIn("the log file /dev/null/pool.json cannot be opened", answer.stderr)
 
 
 class DryRunTests(SynchronousTestCase):

@@ -29,7 +29,8 @@ class ParameterTests(SynchronousTestCase):
         """What is wrong with ``changes`` (``__`` for the dot)."""
         with self.assertRaises(BadParameters) as raised:
             parse_changes(SETTINGS, {name.replace("__", "."): text for name, text in changes.items()})
-        return raised.exception.problems
+        problems: dict[str, str] = raised.exception.problems
+        return problems
 
     def test_all_that_is_promised(self) -> None:
         """Every parameter of the issue can be changed."""
