@@ -45,22 +45,6 @@ class _Wire(WebSocketClientProtocol):
         self.factory.link.wire_closed(self, f"{code} {reason}")
 
 
-class _WireFactory(WebSocketClientFactory):
-    protocol = _Wire
-
-    def __init__(self, link: "SocketLink", url: str, reactor: Any) -> None:
-        super().__init__(url, reactor=reactor)
-        self.link = link
-        # Autobahn's own timers run on the global reactor; ours run on the clock that we were given.
-        self.setProtocolOptions(
-            openHandshakeTimeout=0,
-            closeHandshakeTimeout=0,
-            serverConnectionDropTimeout=0,
-            maxMessagePayloadSize=LONGEST_MESSAGE,
-            maxFramePayloadSize=LONGEST_MESSAGE,
-        )
-
-
 class SocketLink:
     """A connection of JSON text messages to ``url`` (ws:// or wss://; with wss the host name is verified).
 
@@ -126,6 +110,13 @@ class SocketLink:
         self.log.warn("{name}: connection dropped: {why}", name=self._name, why=why)
         self._abort()
 
+    def settled(self) -> None:
+        """The owner is content with this connection: after the next loss the first wait is short again.
+
+        Not every connection that opens is a success: a venue that greets and then refuses must see longer and longer waits.
+        """
+        self._backoff.reset()
+
     # What the wire reports. Reports of a wire that is not ours any more are news of the past.
 
     def wire_opened(self, wire: _Wire) -> None:
@@ -142,7 +133,6 @@ class SocketLink:
         if wire is not self._wire:
             return
         self._alive()
-        self._backoff.reset()
         try:
             if is_binary:
                 raise ValueError("a binary message")
@@ -165,7 +155,17 @@ class SocketLink:
     # What the machine lets be done (:class:`Hands`).
 
     def dial(self) -> None:
-        factory = _WireFactory(self, self._url, self._clock)
+        # Any: autobahn has no types.
+        factory: Any = WebSocketClientFactory(self._url, reactor=self._clock)
+        factory.protocol, factory.link = _Wire, self
+        # Its own timers would run on the global reactor; ours run on the clock that we were given.
+        factory.setProtocolOptions(
+            openHandshakeTimeout=0,
+            closeHandshakeTimeout=0,
+            serverConnectionDropTimeout=0,
+            maxMessagePayloadSize=LONGEST_MESSAGE,
+            maxFramePayloadSize=LONGEST_MESSAGE,
+        )
         self._timer = self._clock.callLater(DIAL_LIMIT, self._dialled_too_long)
         self._attempt = _endpoint(self._url, self._clock).connect(factory)
         self._attempt.addCallbacks(self._connected, self._not_connected)
