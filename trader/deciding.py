@@ -81,10 +81,15 @@ def _no_answer(timestamp: int, reason: str) -> Decision:
 
 
 class Decider:
-    """One question at a time, in the order asked; ``reactor`` must be able to spawn processes."""
+    """One question at a time, in the order asked; ``reactor`` must be able to spawn processes.
 
-    def __init__(self, reactor: Any) -> None:
+    ``module`` is run as the worker; ``start_up`` is what its first answer may take besides its time limit, in seconds.
+    """
+
+    def __init__(self, reactor: Any, module: str = "trader.worker", start_up: float = START_UP) -> None:
         self._reactor = reactor
+        self._module = module
+        self._start_up = start_up
         self._worker: _Worker | None = None
         self._turn = DeferredLock()
 
@@ -99,7 +104,7 @@ class Decider:
 
     async def _ask(self, snapshot: Snapshot, settings: Settings) -> Decision:
         worker = self.warm_up()
-        limit = float(settings.time_limit) + MARGIN + (0 if worker.has_answered else START_UP)
+        limit = float(settings.time_limit) + MARGIN + (0 if worker.has_answered else self._start_up)
         timer: IDelayedCall = self._reactor.callLater(limit, self._too_late, worker, snapshot.timestamp, limit)
         try:
             return await worker.ask(snapshot, settings)
@@ -114,7 +119,7 @@ class Decider:
             root = str(Path(__file__).resolve().parent.parent)
             # One thread for its linear algebra: the problem is small, and the other core is the reactor's.
             environment = {**os.environ, "PYTHONPATH": root, "OPENBLAS_NUM_THREADS": "1"}
-            command = [sys.executable, "-m", "trader.worker"]
+            command = [sys.executable, "-m", self._module]
             self._reactor.spawnProcess(self._worker, sys.executable, command, environment, root)
         return self._worker
 

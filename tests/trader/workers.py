@@ -1,0 +1,7 @@
+"""Deciding processes for tests: ``python -m tests.trader.workers`` never answers; one that answers says how often it was asked."""
+
+import time
+
+if __name__ == "__main__":
+    while True:
+        time.sleep(60)
