@@ -96,7 +96,8 @@ class Account:
     def _heard_fill(self, raw: Any) -> None:
         fill = read_fill(raw)
         if self._is_followed(fill.contract):
-            proven = self._own.heard_fill(fill)
+            cost = self.contracts[fill.contract].cost(fill.quantity, fill.price)
+            proven = self._own.heard_fill(fill, cost)
             self._tell([], [proven] if proven else [])
 
     def _heard_posting(self, raw: Any) -> None:
@@ -106,11 +107,12 @@ class Account:
             self._money_since = min(self._money_since or posting.timestamp, posting.timestamp)
             return
         order = traded_order(posting)
-        if order is None:
-            return
-        ticker = self._own.contract(order[0])
-        if ticker is None or self.contracts[ticker].payout == posting.contract:
-            self._own.heard_posting(order[0], posting.quantity)
+        if order is not None:
+            ticker = self._own.contract(order[0])
+            is_payout = ticker is None or self.contracts[ticker].payout == posting.contract
+            amounts = (posting.quantity, 0) if is_payout else (0, posting.quantity)
+            proven = self._own.heard_posting(order[0], *amounts)
+            self._tell([], [proven] if proven else [])
 
     def _is_followed(self, ticker: str) -> bool:
         return ticker in self.contracts and self.contracts[ticker].is_pair

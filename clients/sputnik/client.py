@@ -71,11 +71,13 @@ class Sputnik(ExchangeClient):
 
     async def _prepare(self, session: Session) -> None:
         """What must be true before ``connect`` is told: contracts known, streams up, nothing missed."""
-        self._contracts, problems = self._read("get_markets", read_markets, await session.call("market.get_markets"))
+        active, problems = self._read("get_markets", read_markets, await session.call("market.get_markets"))
         for problem in problems:
             self.log.warn("{name}: a contract is left out: {problem}", name=self.name, problem=problem)
+        # What is not active any more is still needed to read what we hold of it and did with it.
+        self._contracts = {**self._contracts, **active}
         self._account.contracts = self._contracts
-        self.instruments = {t: c.instrument for t, c in self._contracts.items() if c.kind != "cash"}
+        self.instruments = {ticker: contract.instrument for ticker, contract in active.items() if contract.kind != "cash"}
         await self._account.listen(session)
         try:
             await self._books.listen(session, {ticker: self._pair(ticker, "connect") for ticker in self._streamed()})
@@ -85,7 +87,7 @@ class Sputnik(ExchangeClient):
             raise InvalidData(self.name, "connect", str(problem)) from problem
 
     def _streamed(self) -> list[str]:
-        return list(self._options.contracts) or [ticker for ticker, contract in self._contracts.items() if contract.is_pair]
+        return list(self._options.contracts) or [ticker for ticker in self.instruments if self._contracts[ticker].is_pair]
 
     def _up(self) -> None:
         self._recheck.start()

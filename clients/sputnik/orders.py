@@ -1,9 +1,10 @@
 """Our own orders as the feeds tell them, and which executions that proves.
 
-For each match Sputnik sends an orders event with the smaller ``quantity_left``, then a fill with price and fees; neither
-says which match it is. Events may be stale (the first one of an order that takes), doubled, lost, or overtake each other.
-So a fill is believed only where it fits alone: one step of ``quantity_left`` without a fill, and one fill of just that
-quantity that was not seen before. Everything else leaves the order *untold*, until the account's history says what happened.
+For each match Sputnik sends what it posted to the account, then an orders event with the smaller ``quantity_left``, then a
+fill with price and fees; none of them says which match it is. Events may be stale (the first orders event of an order that
+takes), doubled, lost, or overtake each other. So a fill is believed only where all three feeds agree and leave no choice:
+one step of ``quantity_left`` without a fill, one new fill of just that quantity, and postings of just that quantity and
+cost. Everything else leaves the order *untold*, until the account's history says what happened.
 """
 
 from collections import OrderedDict
@@ -19,10 +20,10 @@ CLOSED_KEPT = 2_000
 
 @define
 class OwnOrder:
-    """One order. ``told``: how much of it has been told as fills; ``posted``: how much the account was moved for.
+    """One order. ``told``: how much of it has been told as fills; ``born``: it was placed no earlier (microseconds).
 
-    ``steps``: the falls of quantity_left that no fill explains yet; ``waiting``: the fills that no step explains yet.
-    ``born``: it was placed no earlier (microseconds).
+    Not told yet: ``steps``, the falls of quantity_left; ``waiting``, the fill events and what each cost; ``posted`` and
+    ``paid``, the quantity and the cost posted to the account.
     """
 
     order: WireOrder
@@ -30,14 +31,15 @@ class OwnOrder:
     is_doubtful: bool = False
     told: int = 0
     posted: int = 0
+    paid: int = 0
     steps: list[int] = field(factory=list)
-    waiting: list[WireFill] = field(factory=list)
+    waiting: list[tuple[WireFill, int]] = field(factory=list)
     seen: set[tuple[int, int, int]] = field(factory=set)
 
     @property
     def is_untold(self) -> bool:
         """Whether something has happened to it that has not been told."""
-        return self.is_doubtful or bool(self.waiting) or self.told < max(self.order.filled, self.posted)
+        return bool(self.is_doubtful or self.waiting or self.posted or self.paid or self.told < self.order.filled)
 
     def step_to(self, order: WireOrder) -> bool:
         """Take over what is news in ``order``; whether anything was. Filled only grows, cancelled stays."""
@@ -50,23 +52,24 @@ class OwnOrder:
         self.order = evolve(known, left=left, is_cancelled=is_cancelled, timestamp=known.timestamp or order.timestamp)
         return self.order != known
 
-    def heard_fill(self, fill: WireFill) -> None:
+    def heard_fill(self, fill: WireFill, cost: int) -> None:
         """A fill event. The same once more is a repeat, or a second match just like the first: the history knows."""
         face = (fill.timestamp, fill.price, fill.quantity)
         if face in self.seen:
             self.is_doubtful = self.is_untold
         else:
             self.seen.add(face)
-            self.waiting.append(fill)
+            self.waiting.append((fill, cost))
 
     def proven(self) -> WireFill | None:
         """The fill that the events prove, if they leave no choice."""
         if self.is_doubtful or len(self.steps) != 1 or len(self.waiting) != 1:
             return None
-        fill = self.waiting[0]
-        if fill.quantity != self.steps[0] or self.told + fill.quantity != self.order.filled:
+        fill, cost = self.waiting[0]
+        agreed = (self.steps[0], self.posted, self.paid, self.order.filled)
+        if agreed != (fill.quantity, fill.quantity, cost, self.told + fill.quantity):
             return None
-        self.steps, self.waiting = [], []
+        self._all_told()
         self.told = self.order.filled
         return evolve(fill, cumulative=self.told)
 
@@ -74,10 +77,14 @@ class OwnOrder:
         """The history's word: ``filled`` of it, and whether it is ``is_gone`` from the venue; whether that is news."""
         left = self.order.quantity - max(self.order.filled, filled)
         is_news = self.step_to(evolve(self.order, left=left, is_cancelled=self.order.is_cancelled or is_gone))
-        self.told = self.posted = max(self.told, filled)
+        self.told = max(self.told, filled)
         if self.told >= self.order.filled:
-            self.steps, self.waiting, self.is_doubtful = [], [], False
+            self._all_told()
+            self.is_doubtful = False
         return is_news
+
+    def _all_told(self) -> None:
+        self.steps, self.waiting, self.posted, self.paid = [], [], 0, 0
 
 
 @define
@@ -104,22 +111,24 @@ class OwnOrders:
         is_news = known.step_to(order)
         return (known.order if is_news else None), known.proven()
 
-    def heard_fill(self, fill: WireFill) -> WireFill | None:
-        """A fills event: the fill with its id, if it is proven now."""
+    def heard_fill(self, fill: WireFill, cost: int) -> WireFill | None:
+        """A fills event, and what it cost by its price: the fill with its id, if it is proven now."""
         known = self._orders.get(fill.order_id)
         if known is None:
             self.strays.add(fill.order_id)
             return None
-        known.heard_fill(fill)
+        known.heard_fill(fill, cost)
         return known.proven()
 
-    def heard_posting(self, order_id: int, quantity: int) -> None:
-        """The account was moved for ``quantity`` of an order: a sign of a fill even where its own events are lost."""
+    def heard_posting(self, order_id: int, quantity: int, cost: int) -> WireFill | None:
+        """The account was moved by ``quantity`` or ``cost`` (each has its own posting): the fill that is proven by it."""
         known = self._orders.get(order_id)
         if known is None:
             self.strays.add(order_id)
-        else:
-            known.posted += quantity
+            return None
+        known.posted += quantity
+        known.paid += cost
+        return known.proven()
 
     def doubt(self, order_id: int) -> None:
         """Let the history say what became of an order."""
