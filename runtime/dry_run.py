@@ -129,7 +129,9 @@ def _change(row: _Row) -> str:
     if row.base is None or row.rounded is None or row.base == row.rounded:
         return ""
     change = row.rounded - row.base
-    return f"[{'green' if change > 0 else 'red'}]{change:+,.8f}".rstrip("0").rstrip(".")
+    text = f"{change:+,.8f}".rstrip("0").rstrip(".")
+    # Only more value is better as such; of a balance or of risk more may be either.
+    return f"[{'green' if change > 0 else 'red'}]{text}" if row.label == "value" else text
 
 
 def _read(path: Path) -> Snapshot:

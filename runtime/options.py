@@ -60,14 +60,16 @@ def main(argv: Sequence[str]) -> int:
     if command:
         return command(argv[1:])
     options = parse(argv)
+    redactor = logs.Redactor(())
     try:
         config = _config(options)
+        redactor = logs.Redactor(config.secret_texts())
         _start_log(config, options)
         return _run(config, options)
     except ConfigError as error:
-        return _refuse_config(options.config, error)
+        return _say(redactor.clean(_worded(options.config, error)), BAD_CONFIG)
     except CannotStart as error:
-        return _say(f"cannot start: {error}", CANNOT_START)
+        return _say(redactor.clean(f"cannot start: {error}"), CANNOT_START)
     except Exception as error:
         # Through the log, where no secret passes; Python's own traceback would show whatever the error quotes.
         log.failure("the pool has stopped over an error in the program")
@@ -149,10 +151,10 @@ def _run(config: Config, options: Options) -> int:
     return service.run(config, options)
 
 
-def _refuse_config(path: Path, error: ConfigError) -> int:
+def _worded(path: Path, error: ConfigError) -> str:
     if len(error.problems) == 1:
-        return _say(f"bad config: {error.problems[0]}", BAD_CONFIG)
-    return _say(f"bad config: {len(error.problems)} problems in {path}\n{error}", BAD_CONFIG)
+        return f"bad config: {error.problems[0]}"
+    return f"bad config: {len(error.problems)} problems in {path}\n{error}"
 
 
 def _say(sentence: str, code: int) -> int:

@@ -143,6 +143,11 @@ sys.exit(main(["--config", {str(path)!r}, *{list(words)!r}]))
         answer = self.end("raise CannotStart('port 8050 is in use')", "--log-level", "error")
         self.assertEqual((answer.returncode, answer.stderr), (3, "ilp: cannot start: port 8050 is in use\n"))
 
+    def test_no_secret_in_the_sentence(self) -> None:
+        """Nor does the sentence show a secret, whoever put it there."""
+        answer = self.end("raise CannotStart('no login with ' + config.target.secret.reveal())", "--log-level", "error")
+        self.assertEqual(answer.stderr, "ilp: cannot start: no login with <secret>\n")
+
     def test_no_secret_in_the_traceback_of_an_error(self) -> None:
         """An error that nobody foresaw is logged with its traceback, and without the secret that it quotes."""
         answer = self.end("raise RuntimeError('signed with ' + config.source.secret.reveal())")
