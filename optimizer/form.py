@@ -181,7 +181,8 @@ class Form:
             most, once = max(0.0, self.most[number]) / self.unit, effect[len(columns) + number]
             low += min(0.0, min(rates, default=0.0)) * most + min(0.0, once)
             high += max(0.0, max(rates, default=0.0)) * most + max(0.0, once)
-        return np.unique(np.linspace(low, high, FIRST_TANGENTS))
+        tangents: Row = np.unique(np.linspace(low, high, FIRST_TANGENTS))
+        return tangents
 
     def _add_tangent(self, number: int, at: float) -> None:
         square = self.problem.squares[number]

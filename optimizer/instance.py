@@ -1,12 +1,17 @@
 """One source and one target as an instance of the general problem: the table of design/optimizer.md, row by row."""
 
+import math
 from decimal import Decimal
 
+import attrs
+
 from model.order import Side
-from optimizer.pool import Pool
+from optimizer.pool import Forced, Pool
 from optimizer.problem import Account, Column, Hinge, Problem, Square, Switch
 
 SU, SB, TU, TB = "source cash", "source btc", "target cash", "target btc"
+
+Moves = dict[str, float]
 
 #: Everything but cash out stays below its whole worth, or the optimum would be to burn money.
 MOST_OF_ITS_WORTH = 0.99
@@ -20,15 +25,16 @@ def penalty_slopes(deviation_penalty: float) -> tuple[tuple[float, float, int], 
     return (0.25, 10 * k, -1), (0.75, 3 * k, -1), (1.25, first, +1), (5.0, both - first, +1)
 
 
-def problem_of(pool: Pool) -> Problem:
+def problem_of(pool: Pool, forced: Forced | None = None) -> Problem:
     """The pool's choices; see :class:`~optimizer.problem.Problem`."""
     accounts = _accounts(pool)
-    buys, sells = _trades(pool, Side.BUY), _trades(pool, Side.SELL)
+    buys, sells = _trades(pool, Side.BUY, forced), _trades(pool, Side.SELL, forced)
     moves = [column for column, _ in _transfers(pool)]
+    allowed = {None: [*buys, *sells], Side.BUY: buys, Side.SELL: sells}[forced.side if forced else None]
     return Problem(
         accounts,
-        [*buys, *sells, *moves],
-        [*_trade_switches(pool), *(switch for _, switch in _transfers(pool))],
+        [*(column for column in allowed if column.limit > 0), *moves],
+        [*_trade_switches(pool, forced), *(switch for _, switch in _transfers(pool))],
         _hinges(pool, accounts),
         _squares(pool),
     )
@@ -45,26 +51,32 @@ def _accounts(pool: Pool) -> list[Account]:
     ]
 
 
-def _trades(pool: Pool, side: Side) -> list[Column]:
+def _trades(pool: Pool, side: Side, forced: Forced | None) -> list[Column]:
     fee = float(pool.settings.source_fee.proportional)
+    least, most = (float(forced.least), float(forced.most)) if forced else (0.0, math.inf)
     found = []
     for number, level in enumerate(pool.asks if side is Side.BUY else pool.bids):
-        price, limit = float(level.price), float(level.quantity)
+        price, limit = float(level.price), min(float(level.quantity), most)
+        start, least, most = min(limit, least), max(0.0, least - limit), most - limit
         name = f"{side.value} {number}"
         if side is Side.BUY:
             cost = price * (1 + fee)
-            found.append(Column(name, side.value, {SU: -cost, SB: 1.0}, {SU: cost}, price, limit))
+            found.append(Column(name, side.value, {SU: -cost, SB: 1.0}, {SU: cost}, price, limit, least=start))
         else:
-            found.append(Column(name, side.value, {SU: price * (1 - fee), SB: -1.0}, {SB: 1.0}, price, limit))
+            found.append(Column(name, side.value, {SU: price * (1 - fee), SB: -1.0}, {SB: 1.0}, price, limit, least=start))
     return found
 
 
-def _trade_switches(pool: Pool) -> list[Switch]:
+def _trade_switches(pool: Pool, forced: Forced | None) -> list[Switch]:
+    """A forced trade is no choice, and the other side none either."""
     fixed, least = float(pool.settings.source_fee.fixed), float(pool.settings.min_action_value)
-    return [
-        Switch("BUY", "trade", {SU: -fixed}, {SU: fixed}, least),
-        Switch("SELL", "trade", {SU: -fixed}, {}, least),
-    ]
+    switches = {
+        Side.BUY: Switch(Side.BUY.value, "trade", {SU: -fixed}, {SU: fixed}, least),
+        Side.SELL: Switch(Side.SELL.value, "trade", {SU: -fixed}, {}, least),
+    }
+    if forced is None:
+        return list(switches.values())
+    return [attrs.evolve(switches[forced.side], least=0.0, must=True)] if forced.most else []
 
 
 def _transfers(pool: Pool) -> list[tuple[Column, Switch]]:
@@ -74,15 +86,14 @@ def _transfers(pool: Pool) -> list[tuple[Column, Switch]]:
     bid, ask, btc, network = float(pool.fiat_bid), float(pool.fiat_ask), float(pool.best_bid), float(s.btc_fee)
     least = float(s.min_action_value)
 
-    def way(name: str, group: str, column: tuple[dict[str, float], dict[str, float], float], once: dict[str, float]) -> tuple[Column, Switch]:
-        moves, takes, worth = column
-        return Column(name, name, moves, takes, worth), Switch(name, group, once, {}, least)
+    def way(name: str, group: str, moves: Moves, taken: str, worth: float, once: Moves) -> tuple[Column, Switch]:
+        return Column(name, name, moves, {taken: 1.0}, worth), Switch(name, group, once, {}, least)
 
     found = [
-        way("btc out", "btc", ({SB: -1.0, TB: 1.0}, {SB: 1.0}, btc), {TB: -network}),
-        way("btc back", "btc", ({TB: -1.0, SB: 1.0}, {TB: 1.0}, btc), {SB: -network}),
-        way("cash out", "cash", ({SU: -1.0, TU: (1 - share) / ask}, {SU: 1.0}, 1.0), {TU: -fixed / ask}),
-        way("cash back", "cash", ({TU: -1.0, SU: (1 - share) * bid}, {TU: 1.0}, bid), {SU: -fixed}),
+        way("btc out", "btc", {SB: -1.0, TB: 1.0}, SB, btc, {TB: -network}),
+        way("btc back", "btc", {TB: -1.0, SB: 1.0}, TB, btc, {SB: -network}),
+        way("cash out", "cash", {SU: -1.0, TU: (1 - share) / ask}, SU, 1.0, {TU: -fixed / ask}),
+        way("cash back", "cash", {TU: -1.0, SU: (1 - share) * bid}, TU, bid, {SU: -fixed}),
     ]
     if s.out_address is not None:
         leave = Column("leave", "leave", {SU: -(1 + share)}, {SU: 1 + share}, 1.0, keeps=1.0)

@@ -4,8 +4,8 @@ Every square is replaced by the highest of some of its tangents, so each answer 
 chose are then rounded and fixed and the rest is solved again, with new tangents, until that value is exact: a lower bound.
 Both close in on each other.
 
-Note "leaks": HiGHS takes 1e-6 for 0. A switch at 1e-7 lets a little through without its fixed cost, and the bound stays above what can
-be had. When no new tangent helps, the search therefore branches on a switch itself: fixed by its bounds it cannot leak.
+Note "leaks": HiGHS takes 1e-6 for 0. A switch at 1e-7 lets a little through without its fixed cost, and the bound stays above
+what can be had. When no new tangent helps, the search therefore branches on a switch itself: fixed by its bounds it cannot leak.
 """
 
 import heapq
@@ -16,14 +16,14 @@ from collections.abc import Mapping
 from attrs import Factory, define, field, frozen
 
 from optimizer.form import Answer, Form, NoAnswer
-from optimizer.problem import Problem, Solution, tolerance
+from optimizer.problem import Problem, Solution
 
 #: Calls of HiGHS after which the search gives up and reports the gap it has.
 CALLS = 400
 
 
 def solve(problem: Problem, time_limit: float = math.inf) -> Solution:
-    """The best choice, with the bound that proves it (to within :func:`~optimizer.problem.tolerance`, or the gap shows).
+    """The best choice, with the bound that proves it; where they did not meet, the gap shows.
 
     :param time_limit: seconds that any one call of HiGHS may take; what it has by then is used.
     :raises NoAnswer: if there is not even one choice to report.
@@ -71,12 +71,10 @@ class _Search:
             bound = -nodes[0].minus_bound if nodes else -math.inf
         if self.best is None:
             raise NoAnswer("no choice of actions satisfies the limits")
-        return Solution(
-            self.best.value, max(self.best.value, self.best.bound, bound), self.best.amounts, self.best.switched_on
-        )
+        return Solution(self.best.value, max(self.best.value, self.best.bound, bound), self.best.amounts, self.best.switched_on)
 
     def _is_closed(self, upper: float) -> bool:
-        return self.best is not None and upper <= self.best.value + tolerance(self.best.value) / 2
+        return self.best is not None and upper <= self.best.value + _goal(self.best.value)
 
     def _examine(self, node: _Node) -> tuple[float, str]:
         """The node's upper bound once no tangent lowers it further, and the switch to branch on if that is not enough."""
@@ -102,12 +100,17 @@ class _Search:
             value = self.problem.value(answer.amounts, pattern)
             if self.best is None or value > self.best.value:
                 self.best = Solution(value, value, answer.amounts, pattern)
-            if answer.bound <= value + tolerance(value) / 10 or not self.form.add_tangents(answer):
+            if answer.bound <= value + _goal(value) / 10 or not self.form.add_tangents(answer):
                 return
 
     def _solve(self, fixed: Mapping[str, bool]) -> Answer | None:
         self.calls += 1
         return self.form.solve(fixed, self.time_limit)
+
+
+def _goal(value: float) -> float:
+    """How close the bounds shall come: as close as HiGHS can tell, since prices are found from small differences of values."""
+    return max(1e-6, 1e-9 * abs(value))
 
 
 def _leakiest(answer: Answer, fixed: Mapping[str, bool]) -> str:

@@ -49,6 +49,15 @@ class Balances:
 
 
 @frozen
+class Forced:
+    """A trade at the source that is not the optimum's choice: on ``side``, at least ``least`` and at most ``most`` BTC."""
+
+    side: Side
+    least: Decimal
+    most: Decimal
+
+
+@frozen
 class Pool:
     """The state that is decided on.
 

@@ -45,7 +45,6 @@ class Column:
     limit: float = float("inf")
     keeps: float = 0.0
     least: float = 0.0
-    least: float = 0.0
 
 
 @frozen
