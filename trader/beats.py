@@ -55,6 +55,7 @@ class Beats:
     def _watch(self) -> None:
         pool = self._pool
         pool.markout.look(pool.source_mid())
+        pool.guard()
         problem = pool.gatherer.problem() or pool.parts.hedges.trouble
         if pool.state == TRADING and problem and not pool.parts.quotes.is_pulled:
             pool.parts.quotes.pull(problem)

@@ -18,6 +18,7 @@ from model.records import DecisionRecord
 from model.settings import Settings
 from model.snapshot import Snapshot, to_json
 from trader.gathering import Gatherer
+from trader.guards import limited
 from trader.parts import Parts
 
 #: A decision overtaken by a fill is not acted on but taken again; so often in a row at most, then its quotes are used.
@@ -91,7 +92,11 @@ class Cycle:
             return
         self.failures, self.trouble = 0, ""
         if self._may_trade():
-            self._act(decision, settings, snapshot, is_overtaken=fills != self._fills)
+            self._act(self._limited(decision, snapshot), settings, snapshot, is_overtaken=fills != self._fills)
+
+    def _limited(self, decision: Decision, snapshot: Snapshot) -> Decision:
+        rate = snapshot.fiat.best_bid.price if snapshot.fiat.best_bid else ZERO
+        return limited(decision, self._parts.limits, rate, snapshot.source.instrument)
 
     def _fail(self, reason: str) -> None:
         self.failures += 1

@@ -72,6 +72,15 @@ class Gatherer:
                 held -= transit.quantity
         return held
 
+    def marks(self, settings: Settings) -> dict[str, Decimal]:
+        """What one unit of each ticker is worth in source currency now, by mid prices; what has no price is left out."""
+        found = {settings.source: Decimal(1)}
+        priced = {settings.btc: self._parts.feeds["source"].book, settings.target: self._parts.fiat.book}
+        for ticker, book in priced.items():
+            if book is not None and book.mid is not None:
+                found[ticker] = book.mid
+        return found
+
     def inputs(self) -> tuple[InputStatus, ...]:
         """How fresh each thing is that the pool must know."""
         parts = self._parts

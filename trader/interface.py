@@ -77,6 +77,7 @@ class PoolView:
     obligations: tuple[Obligation, ...] = ()
     fills: tuple[FillRecord, ...] = ()
     differences: Mapping[str, Decimal] = field(factory=dict)
+    result_today: Decimal = Decimal(0)
     changes: tuple[ParameterChange, ...] = ()
     profit: tuple[Term, ...] = ()
 
@@ -106,7 +107,8 @@ class IPool(Interface):
         """
 
     def accept_differences(who: str) -> "Deferred[None]":
-        """HALTED over balances: book the differences shown, as they are, and go on. Fails with NotNow otherwise."""
+        """HALTED: a person has looked. Differences shown are booked as they are, a tripped guard is re-armed, and the pool
+        agrees with the venues anew. Fails with NotNow in any other state."""
 
     def subscribe(listener: Callable[[], None]) -> Callable[[], None]:
         """Call ``listener`` (no arguments) soon after anything to show has changed; the result unsubscribes."""

@@ -29,6 +29,7 @@ from trader.machine import DISCONNECTED, HALTED, INITIALIZING, READY, TRADING, T
 from trader.markout import Markout
 from trader.parts import PLACES, Parts
 from trader.reconcile import Audit, Differences, Reconciler, as_text
+from trader.results import Results, midnight
 from trader.showing import show
 
 #: A venue that cannot be connected to and a failed initialisation are tried again after this, in seconds.
@@ -37,8 +38,8 @@ TRY_AGAIN = 3.0
 WIND_DOWN = 6.0
 #: So long a client may take to close, in seconds.
 GOODBYE = 1.5
-#: Newest fills kept for showing.
-SHOWN = 100
+#: Newest fills kept for showing, and the most of a day that are read back at a start.
+SHOWN, MOST_FILLS = 100, 100_000
 
 Parser = Callable[[Settings, Mapping[str, str]], Settings]
 Describer = Callable[[Settings, Settings], Mapping[str, tuple[str, str]]]
@@ -65,6 +66,7 @@ class Pool:
         self.audit = Audit(parts, self._reconciler)
         self.differences: Differences = {}
         self.fills: deque[FillRecord] = deque(maxlen=SHOWN)
+        self.results = Results()
         self._listeners: list[Callable[[], None]] = []
         self._is_told = False
         self._beats = Beats(self)
@@ -173,8 +175,9 @@ class Pool:
             self.settings = self.settings.replace(variance_btc=btc, variance_fiat=fiat)
             self.differences = await self._reconciler.agree(self.settings)
             self.gatherer.balances_as_of = dict.fromkeys(PLACES, self.parts.now())
-            recent = await self.parts.ledger.fills(0, SHOWN)
-            self.fills = deque(reversed(recent), maxlen=SHOWN)
+            recent = await self.parts.ledger.fills(midnight(self.parts.now()), MOST_FILLS)
+            self.results.load(recent, self.parts.now())
+            self.fills = deque(reversed(recent[:SHOWN]), maxlen=SHOWN)
         except Exception as trouble:  # whatever it is, the pool is not ready; it says so and tries again
             self._explain(f"not ready: {trouble}")
             self.log.warn("not ready: {trouble}", trouble=str(trouble))
@@ -195,6 +198,13 @@ class Pool:
         self.differences = differences
         self._explain("the venues' balances are not those of our books: " + as_text(differences))
         self._machine.halted()
+
+    def guard(self) -> None:
+        """Stop, and have a person look, if today's trades have lost more than they may."""
+        limit, loss = self.parts.limits.max_loss_per_day, self.results.loss(self.gatherer.marks(self.settings))
+        if limit is not None and loss > limit and self.state == TRADING:
+            self._explain(f"today's trades have lost {loss:.2f} {self.settings.source}; max_loss_per_day is {limit}")
+            self._machine.halted()
 
     def _again(self) -> None:
         if self.state == INITIALIZING and not self._is_closing:
@@ -244,6 +254,7 @@ class Pool:
         self.fills.append(
             FillRecord(place, f.id, f.order_id, intent_id, f.contract, f.side, f.price, f.quantity, f.fees, f.timestamp)
         )
+        self.results.filled(fill, self.parts.now())
         if child is not None and child.intent.purpose == "hedge":
             self.parts.hedges.filled()
         elif place == "target":
@@ -332,10 +343,12 @@ class Pool:
 
     @returns_deferred
     async def accept_differences(self, who: str) -> None:
-        if self.state != HALTED or not self.differences:
-            raise NotNow("there is no difference to accept")
+        if self.state != HALTED:
+            raise NotNow(f"there is nothing to accept: the pool is {self.state}")
+        self.log.warn("accepted by {who}: {reason}", who=who, reason=self.reason)
         await self._reconciler.accept(self.differences, who)
         self.differences = {}
+        self.results.forgive(self.gatherer.marks(self.settings))
         self._machine.accepted()
 
     # What is shown.

@@ -35,6 +35,7 @@ def show(pool: "Pool") -> PoolView:
         obligations=(obligation,) if obligation else (),
         fills=tuple(reversed(pool.fills)),
         differences=dict(pool.differences),
+        result_today=pool.results.today(pool.gatherer.marks(pool.settings)),
     )
 
 

@@ -1,4 +1,4 @@
-"""Deciding processes for tests: ``python -m tests.trader.workers`` never answers; one that answers says how often it was asked."""
+"""Deciding processes for tests: ``python -m tests.trader.workers`` never answers."""
 
 import time
 
