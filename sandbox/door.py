@@ -13,6 +13,18 @@ from twisted.web.server import Site
 LOOPBACK = "127.0.0.1"
 
 
+def answer_later(request: Request, body: bytes, reactor: Any, seconds: float) -> None:
+    """Answer a request that has returned NOT_DONE_YET, unless the client gives up before."""
+
+    def answer_now() -> None:
+        request.write(body)
+        request.finish()
+
+    waiting = reactor.callLater(seconds, answer_now)
+    # notifyFinish fails when the client has gone; writing to it then would be an error of ours.
+    request.notifyFinish().addErrback(lambda _: waiting.cancel() if waiting.active() else None)
+
+
 class _QuietSite(Site):
     """No access log: a busy sandbox would fill the pool's log with its own requests."""
 
@@ -36,7 +48,7 @@ class Door(WrappingFactory):
         return super().buildProtocol(addr) if self._admits() else None
 
     def unregisterProtocol(self, p: ProtocolWrapper) -> None:
-        """Forget a connection that is gone; the last one ends :meth:`close`."""
+        """Forget a connection that is gone; the last one ends :meth:`stop`."""
         super().unregisterProtocol(p)  # type: ignore[no-untyped-call]
         if not self.protocols and self._last_one_gone is not None:
             gone, self._last_one_gone = self._last_one_gone, None
@@ -56,11 +68,11 @@ class Door(WrappingFactory):
         for protocol in list(self.protocols):
             protocol.transport.abortConnection()
 
-    def close(self) -> "Deferred[None]":
+    def stop(self) -> "Deferred[None]":
         """Close the port and break every connection; fires when all are gone. A repeat is safe."""
-        return Deferred.fromCoroutine(self._close())
+        return Deferred.fromCoroutine(self._stop())
 
-    async def _close(self) -> None:
+    async def _stop(self) -> None:
         port, self._port = self._port, None
         if port is not None:
             await maybeDeferred(port.stopListening)

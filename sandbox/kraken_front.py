@@ -14,7 +14,7 @@ from twisted.logger import Logger
 from twisted.web.resource import Resource
 from twisted.web.server import NOT_DONE_YET, Request
 
-from sandbox.door import Door
+from sandbox.door import Door, answer_later
 from sandbox.faults import Fault, Faults, Kind
 from sandbox.kraken_keys import TOKEN_SECONDS, Key, KeyRing
 from sandbox.kraken_money import MoneyCalls
@@ -51,7 +51,7 @@ class KrakenFront:
     def stop(self) -> "Deferred[None]":
         """Close the port and all connections. A repeat is safe."""
         self.streams.stop()
-        return self._door.close()
+        return self._door.stop()
 
     def drop_connections(self) -> None:
         """Break every connection; clients may come back."""
@@ -93,17 +93,8 @@ class _Rest(Resource):
             return NOT_DONE_YET
         answer = None if fault.kind is Kind.NO_ANSWER else self._answer(request, call)
         if fault.kind is Kind.DELAY:
-            self._answer_later(request, answer, float(fault.seconds))
+            answer_later(request, self._finish(request, answer or {}), self._reactor, float(fault.seconds))
         return NOT_DONE_YET
-
-    def _answer_later(self, request: Request, answer: Any, seconds: float) -> None:
-        def answer_now() -> None:
-            request.write(self._finish(request, answer))
-            request.finish()
-
-        waiting = self._reactor.callLater(seconds, answer_now)
-        # notifyFinish fails when the client gives up; writing to it then would be an error of ours.
-        request.notifyFinish().addErrback(lambda _: waiting.cancel() if waiting.active() else None)
 
     def _finish(self, request: Request, answer: Mapping[str, Any]) -> bytes:
         request.setHeader(b"Content-Type", b"application/json; charset=utf-8")
