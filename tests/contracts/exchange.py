@@ -374,7 +374,7 @@ class ExchangeContract(TestCase):
         self.assertEqual(new, await self.ask("getCurrentAddress", self.venue.deposit_ticker))
 
     async def test_withdrawal_is_in_the_history(self) -> None:
-        """A withdrawal is told as one debit of the whole amount, however often the history is read."""
+        """A withdrawal is told as one debit of the whole amount, fee and all, however often the history is read."""
         if self.venue.withdrawal is None:
             raise SkipTest("this venue cannot withdraw")
         await self.ask("connect")
@@ -389,7 +389,7 @@ class ExchangeContract(TestCase):
                 break
             self.venue.settle()
             await deferLater(reactor, 0.1)
-        self.assertEqual([amount], [debit.quantity for debit in debits])
+        self.assertEqual([amount], [-debit.change for debit in debits])
         times = [t.timestamp for t in found]
         self.assertEqual(sorted(times), times)
         again = [shape["id"] for shape in await self.ask("getTransactionHistory", *self.history())]
