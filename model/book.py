@@ -68,8 +68,8 @@ class Book:
 
     @property
     def is_crossed(self) -> bool:
-        """Whether somebody bids at least what somebody asks: no honest book, or a corrupt one."""
-        return bool(self.bids and self.asks and self.bids[0].price >= self.asks[0].price)
+        """Whether somebody bids more than somebody asks: no honest book. (A reference rate bids just what it asks.)"""
+        return bool(self.bids and self.asks and self.bids[0].price > self.asks[0].price)
 
     def without(self, bids: Iterable[Level], asks: Iterable[Level]) -> "Book":
         """The same book less what is ours: a level that nothing is left of is gone."""
