@@ -42,6 +42,7 @@ from runtime.config_source import Source, read
 from runtime.config_values import Config, Connection, LogOptions, Modules, Role, Tickers, User, Web
 from runtime.problems import CannotStart, ConfigError, Problem
 from runtime.secrets import Secret, exposure
+from sandbox.options import BadOptions, parse_options
 
 __all__ = [
     "CannotStart",
@@ -138,6 +139,7 @@ class _Reader:
         overrides = self._overrides()
         ledger_url = self._ledger_url(path)
         self._check_edges()
+        self._check_sandbox()
         self._check_exposure(path)
         if problems := [*self.source.problems, *self.problems, *self.access.problems]:
             raise ConfigError(sorted(problems, key=lambda problem: problem.line or 0))
@@ -283,6 +285,13 @@ class _Reader:
             return  # Told already, key by key.
         for key, text in edge_problems(enter, leave, least).items():
             self._complain("trader", key, f"got {given[key]!r}; {text}")
+
+    def _check_sandbox(self) -> None:
+        try:
+            parse_options(self.source.sections.get("sandbox", {}))
+        except BadOptions as error:
+            for key, text in error.problems.items():
+                self._complain("sandbox", key, text)
 
     def _check_exposure(self, path: Path | None) -> None:
         if path is None or self.access.is_sandbox or not self.access.literal_secrets:

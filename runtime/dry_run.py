@@ -1,4 +1,4 @@
-"""``--dry-run``: one snapshot, one decision, printed; nothing is traded.
+"""``--dry-run``: one snapshot, one decision (the very answer the pool would get), printed; nothing is traded.
 
 The JSON form is that of design/optimizer.md. With ``--snapshot`` no client is constructed and nothing is connected to.
 """
@@ -19,9 +19,9 @@ from model.decision import Actions, Decision, Optimum, Rounded, Worth
 from model.money import plain
 from model.settings import Settings
 from model.snapshot import Snapshot, from_json
-from optimizer.decide import decide
 from runtime.config import CannotStart, Config, ConfigError, Problem
 from runtime.options import Options
+from trader.worker import answer
 
 _PRICES = ("offered_bid", "offered_ask", "indifference_bid", "indifference_ask")
 #: Of the table where no terminal says how wide it is, so that no number is cut off.
@@ -35,7 +35,7 @@ def run(config: Config, options: Options) -> int:
     :raises CannotStart: where no snapshot can be had, or no decision be made on it; the reason is the optimiser's.
     """
     snapshot, settings = (_read(options.snapshot), config.settings()) if options.snapshot else _gather(config)
-    decision = decide(snapshot, settings)
+    decision = answer(snapshot, settings)
     if decision.base is None:
         raise CannotStart(f"no decision can be made: {decision.reason}")
     if options.json:

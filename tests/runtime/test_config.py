@@ -212,6 +212,13 @@ class ProblemTests(ConfigCase):
         """Nothing is connected to a sandbox that is not there."""
         self.assertIn("[sandbox]", self.problem_with("source_connection", "endpoint", "sandbox"))
 
+    def test_sandbox_is_checked_too(self) -> None:
+        """What is wrong in [sandbox] is told with its line like all else."""
+        problems = self.problems_of(ORIGINAL.replace("= 0.1\n", "= x\n") + "[sandbox]\nspede = 2\nspeed = 0\n")
+        self.assertIn("[trader] quote_size", problems[0])
+        self.assertTrue(problems[1].startswith("pool.ini:50 [sandbox] spede: unknown"), problems[1])
+        self.assertTrue(problems[2].startswith("pool.ini:51 [sandbox] speed: got '0'"), problems[2])
+
     @given(st.dictionaries(st.text(max_size=8), st.dictionaries(st.text(max_size=8), st.text(max_size=12)), max_size=4))
     def test_any_text_is_a_config_or_problems(self, found: dict[str, dict[str, str]]) -> None:
         """Whatever is written, the answer is a config or problems, never another error."""
