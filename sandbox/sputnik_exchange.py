@@ -71,6 +71,7 @@ class SputnikExchange:
         self._units = units
         self._feeds = feeds
         self._login_only = login_only
+        self._commit = int(pace.commit * 1_000_000)
         self._cancelled_too_late: set[int] = set()
         contract, start, end = Parameter("contract", is_text), optional("start_ts", is_integer), optional("end_ts", is_integer)
         period = Parameter("period", is_period)
@@ -176,11 +177,12 @@ class SputnikExchange:
     def _get_transaction_history(self, user: str, start: int | None, end: int | None) -> list[shapes.Shape]:
         rows: list[shapes.Shape] = []
         previous: Posting | None = None
-        for posting in self._venue.postings(user, *self._span(start, end, 30 * _DAY)):
+        start, end = self._span(start, end, 30 * _DAY)
+        for posting in self._venue.postings(user, start - self._commit, end - self._commit):
             # A trade is two postings; its fee belongs to the first, the one in the denominated currency.
             is_second = previous is not None and posting.kind == "Trade" and previous.reference == posting.reference
             has_fee = posting.kind != "Transfer" and not is_second
-            rows += shapes.history_postings(self._units, posting, has_fee=has_fee)
+            rows += shapes.history_postings(self._units, posting, has_fee=has_fee, commit=self._commit)
             previous = posting
         return rows
 

@@ -32,7 +32,7 @@ class Pace:
     ``answer``: a call to its RESULT. ``cancel``: a cancel to its reaching the book; the hold ends only then; ``cancelled``:
     from there to its RESULT. ``order``: an order to its first event. ``ledger``: a match to the aggressor's postings, and
     again for each further match of the same order; ``passive``: from there to the passive side's. ``posting``: a deposit
-    or withdrawal to its first posting. ``step``: between two events in a row.
+    or withdrawal to its first posting; ``commit``: any posting to its time in the history. ``step``: between two events.
     """
 
     answer: float = 0.020
@@ -42,6 +42,7 @@ class Pace:
     ledger: float = 0.085
     passive: float = 0.030
     posting: float = 0.018
+    commit: float = 0.025
     step: float = 0.001
 
     def scaled(self, factor: float) -> "Pace":

@@ -5,6 +5,8 @@ from decimal import Decimal
 from hashlib import sha256
 from typing import Any, Literal
 
+from attrs import evolve
+
 from model.book import Level
 from sandbox.candles import Bar
 from sandbox.sputnik_units import Cash, CashPair, Units
@@ -143,9 +145,13 @@ def live_postings(units: Units, posting: Posting, *, has_fee: bool) -> list[Shap
     return rows[::-1] if posting.kind == "Withdrawal" else rows
 
 
-def history_postings(units: Units, posting: Posting, *, has_fee: bool) -> list[Shape]:
-    """The same posting as the history tells it: fee first, with the balance after each row."""
+def history_postings(units: Units, posting: Posting, *, has_fee: bool, commit: int) -> list[Shape]:
+    """The same posting as the history tells it: fee first, with the balance after each row.
+
+    ``commit``: microseconds until the ledger had it, which is the time the history knows.
+    """
     cash = units.cash[posting.ticker]
+    posting = evolve(posting, timestamp=posting.timestamp + commit)
     row = {**_posting_row(units, posting, posting.change, posting.note), "balance": cash.to_wire(posting.balance)}
     if not has_fee:
         return [row]

@@ -87,6 +87,7 @@ class RouterFactory(WebSocketServerFactory):
     """Builds a :class:`Connection` for each client of a router."""
 
     protocol: Any = Connection
+    noisy = False
 
     def __init__(self, router: "Router", reactor: Any) -> None:
         super().__init__(reactor=reactor, server="AutobahnPython/0.9.5", protocols=[SUBPROTOCOL])  # type: ignore[no-untyped-call]

@@ -281,11 +281,22 @@ class MoneyTests(SynchronousTestCase):
 
     def test_history_keeps_to_its_span(self) -> None:
         """Both ends are included."""
-        (posting, *_) = self.bench.venue.postings("ilp_target")
-        exact = self.bench.ask("trader.get_transaction_history", posting.timestamp, posting.timestamp)["result"]
-        self.assertTrue(exact)
-        later = self.bench.ask("trader.get_transaction_history", posting.timestamp + 1, posting.timestamp + 2)["result"]
+        self.bench.clock.advance(1)
+        (row, *_) = self.bench.ask("trader.get_transaction_history")["result"]
+        exact = self.bench.ask("trader.get_transaction_history", row["timestamp"], row["timestamp"])["result"]
+        self.assertIn(row, exact)
+        later = self.bench.ask("trader.get_transaction_history", row["timestamp"] + 1, row["timestamp"] + 2)["result"]
         self.assertEqual(later, [])
+
+    def test_history_lags_behind_the_position(self) -> None:
+        """A withdrawal is in the position at once, in the history only with its commit, and with the commit's time."""
+        self.bench.call("trader.request_withdrawal", "BTC", 20_000_000, "addrX", "")
+        now = int(self.bench.now().timestamp() * 1_000_000)
+        (early,) = self.bench.call("trader.get_transaction_history", now, now)
+        self.assertEqual(early["result"], [row for row in early["result"] if row["note"] != "addrX"])
+        self.bench.clock.advance(0.1)
+        rows = self.bench.ask("trader.get_transaction_history")["result"]
+        self.assertEqual([row["timestamp"] - now for row in rows if row["note"] == "addrX"], [25_000])
 
     def test_safe_prices_are_unknown_until_a_trade(self) -> None:
         """Asked for all: empty; asked by name: generic."""

@@ -1,6 +1,7 @@
 """The front over real loopback sockets: who may do what, the feeds of a user, and how connections fail."""
 
 from collections.abc import Callable
+from datetime import UTC, datetime
 from hashlib import sha256
 from typing import Any
 
@@ -13,10 +14,14 @@ from sandbox.faults import Faults, Kind
 from sandbox.sputnik_feeds import Pace
 from sandbox.sputnik_front import SputnikFront
 from sandbox.sputnik_server import SputnikOptions
-from tests.sandbox.sputnik_world import START, USERS, make_venue
+from tests.sandbox.sputnik_world import USERS, make_venue
 from tests.sandbox.wamp_visitors import LEGACY_ROLES, FrameClient, Visitor, frame_client, visit
 
 ORDER = {"contract": "BTC/HUF", "price": 5_000_000, "quantity": 1_000_000, "side": "BUY"}
+
+
+def _now() -> datetime:
+    return datetime.now(UTC)
 
 
 def feed(name: str, user: str = "ilp_target") -> str:
@@ -26,10 +31,10 @@ def feed(name: str, user: str = "ilp_target") -> str:
 
 class FrontTestCase(TestCase):
     async def setUp(self) -> None:  # type: ignore[override]
-        self.venue = make_venue(lambda: START)
+        self.venue = make_venue(_now)
         self.faults = Faults()
         options = SputnikOptions(pace=Pace().scaled(0.2))
-        self.front = SputnikFront(self.venue, USERS, self.faults, reactor, lambda: START, options)
+        self.front = SputnikFront(self.venue, USERS, self.faults, reactor, _now, options)
         self.port = await self.front.listen()
         self.clients: list[FrameClient] = []
         self.addCleanup(self._stop)
