@@ -2,7 +2,7 @@
 #
 #   make run    set up and run the sandbox pool        make test   set up and run the tests
 #   make setup  only set up .venv                      make lint   ruff, mypy, import contracts
-#   make bench  measure (minutes)                      make bench-long   measure (an hour)
+#   make bench  measure (a minute)                     make bench-long   the rest of the measurements
 #   make lock   refresh the locks (UPGRADE=--upgrade for newer versions)
 
 PYTHON ?= python3
@@ -37,10 +37,10 @@ format: .venv/test.stamp
 	$(BIN)/ruff format .
 
 bench: .venv/test.stamp
-	$(BIN)/python -m bench
+	$(BIN)/python -m bench.decision
 
 bench-long: .venv/test.stamp
-	$(BIN)/python -m bench --long
+	$(BIN)/python -m bench.decision --long
 
 lock: .venv/lock.stamp
 	$(COMPILE) requirements/test.in --output-file requirements/test.txt
