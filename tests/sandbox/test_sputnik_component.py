@@ -9,6 +9,7 @@ import os
 import subprocess
 import tempfile
 from datetime import UTC, datetime
+from decimal import Decimal
 from hashlib import sha256
 from pathlib import Path
 from typing import Any
@@ -19,6 +20,8 @@ from twisted.internet.error import ConnectError
 from twisted.internet.task import Clock, deferLater
 from twisted.trial.unittest import SkipTest, SynchronousTestCase, TestCase
 
+from clients.sputnik import Sputnik
+from clients.surroundings import Surroundings
 from sandbox.sputnik_component import SputnikComponent, connect, still_world
 from tests.sandbox.wamp_visitors import Visitor, visit
 
@@ -113,5 +116,24 @@ class CrossbarTests(TestCase):
                 await visitor.subscribe(heard.append, forbidden)
         visitor.leave()
         await visitor.left
+        self.component.leave()
+        await self.component.gone
+
+    async def test_the_pools_own_client_trades_through_crossbar(self) -> None:
+        """Connect, look, place, get filled, cancel: the client of the pool needs no router of ours."""
+        client = Sputnik(USER, "ilp", f"ws://127.0.0.1:{self.port}/ws", surroundings=Surroundings(reactor))
+        fills: list[Any] = []
+        client.on("trade", lambda _client, fill: fills.append(fill))
+        await client.connect()
+        book = await client.getOrderBook("BTC/HUF")
+        best = book["asks"][0]["price"]
+        taken = await client.placeOrder("BTC/HUF", Decimal("0.01"), best, "BUY")
+        resting = await client.placeOrder("BTC/HUF", Decimal("0.01"), book["bids"][-1]["price"], "BUY")
+        while not fills:
+            await deferLater(reactor, 0.02)
+        self.assertEqual((fills[0]["order_id"], fills[0]["price"], fills[0]["quantity"]), (taken, best, Decimal("0.01")))
+        self.assertEqual(list(await client.getOpenOrders()), [resting])
+        self.assertIs(await client.cancelOrder(resting), True)
+        await client.disconnect()
         self.component.leave()
         await self.component.gone
