@@ -8,7 +8,6 @@ from collections.abc import Mapping
 from decimal import Decimal
 from pathlib import Path
 from typing import Any, TypeVar, cast
-from urllib.parse import urlsplit
 
 import attrs
 from attrs import Factory, define
@@ -41,7 +40,7 @@ from runtime.config_sections import (
 from runtime.config_source import Source, read
 from runtime.config_values import Config, Connection, LogOptions, Modules, Role, Tickers, User, Web
 from runtime.problems import CannotStart, ConfigError, Problem
-from runtime.secrets import Secret, exposure
+from runtime.secrets import Secret, exposure, password_in
 from sandbox.options import BadOptions, parse_options
 
 __all__ = [
@@ -66,6 +65,7 @@ S = TypeVar("S", bound=Section)
 #: Above this a greater penalty changes nothing but the number of transfers (design/optimizer.md).
 _MOST_USEFUL_PENALTY = Decimal("0.01")
 _CONNECTIONS = ("source_connection", "target_connection", "fiat_connection")
+_LEDGERS = ("sqlite:", "postgresql:", "postgresql+psycopg:")
 _SETTINGS = frozenset(field.name for field in attrs.fields(Settings))
 
 
@@ -265,7 +265,11 @@ class _Reader:
         url = part.url if isinstance(part, Ledger) else None
         if url is None:
             return f"sqlite:///var/ilp-{path.stem if path else 'pool'}.sqlite"
-        return self.access.text("ledger", "url", url, is_secret=bool(urlsplit(url).password))
+        resolved = self.access.text("ledger", "url", url, is_secret=bool(password_in(url)))
+        if resolved and not resolved.startswith(_LEDGERS):
+            # Not quoted: it may hold a password.
+            self._complain("ledger", "url", f"allowed: an SQLAlchemy URL that begins with {' or '.join(_LEDGERS)}")
+        return resolved
 
     def _choices(self, balances: Mapping[str, Decimal]) -> dict[str, Any]:
         """Everything that :class:`Settings` takes from the config; only the variances are still to be found."""

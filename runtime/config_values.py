@@ -4,7 +4,6 @@ from collections.abc import Mapping
 from decimal import Decimal
 from pathlib import Path
 from typing import Any, Literal
-from urllib.parse import unquote, urlsplit
 
 from attrs import field, frozen
 
@@ -12,7 +11,7 @@ from model.candle import Period, Window
 from model.limits import Limits
 from model.settings import Settings
 from runtime.problems import ConfigError, Problem
-from runtime.secrets import Secret, names_a_secret
+from runtime.secrets import Secret, names_a_secret, password_in
 
 Role = Literal["viewer", "operator"]
 
@@ -149,7 +148,7 @@ class Config:
             return ()
         texts = [text for place in (self.source, self.target, self.fiat) for text in place.secret_texts()]
         texts += [user.password.reveal() for user in self.users.values()]
-        texts.append(unquote(urlsplit(self.ledger_url).password or ""))
+        texts.append(password_in(self.ledger_url))
         return tuple(text for text in texts if text)
 
 

@@ -10,6 +10,7 @@ import stat
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Final
+from urllib.parse import unquote
 
 from attrs import frozen
 
@@ -69,6 +70,12 @@ def resolve(text: str, environment: Mapping[str, str]) -> Resolved:
 def names_a_secret(key: str) -> bool:
     """Whether a key of that name is likely to hold a secret."""
     return any(word in key.lower() for word in _SECRET_WORDS)
+
+
+def password_in(url: str) -> str:
+    """The password that a database's URL holds, as it is and not as the URL spells it; empty if there is none."""
+    login, at, _ = url.partition("//")[2].rpartition("@")
+    return unquote(login.partition(":")[2]) if at else ""
 
 
 def exposure(path: Path) -> str | None:

@@ -3,6 +3,7 @@
 from twisted.trial.unittest import SynchronousTestCase
 
 from runtime.config import Config, ConfigError, load, parse_sections
+from runtime.logs import Redactor
 from runtime.passwords import hash_password, verify
 from runtime.secrets import Secret
 from tests.runtime.configs import ORIGINAL, sections, written
@@ -62,6 +63,17 @@ class SecretTests(SynchronousTestCase):
         """Without a secret of its own, or in the sandbox, a file may be read by anyone."""
         load(written(ORIGINAL.replace("secret = ", "secret = ${S}").replace("_SECRET", ""), 0o644), {"SCOINSETTER": "x"}, True)
         load(written(ORIGINAL + "[sandbox]\n", 0o644), {})
+
+    def test_ledger_password(self) -> None:
+        """The password in the ledger's URL is a secret in both of its spellings, and a URL that is none is not quoted."""
+        config = parse_sections(sections(ledger={"url": "postgresql://pool:p%40ss@db/pool"}), {})
+        self.assertEqual(config.secret_texts(), ("p@ss",))
+        self.assertEqual(Redactor(config.secret_texts()).clean(config.ledger_url), "postgresql://pool:<secret>@db/pool")
+        for url in ("//[", "mysql://pool:hush-hush@db"):
+            with self.assertRaises(ConfigError) as raised:
+                parse_sections(sections(ledger={"url": url}), {})
+            self.assertIn("[ledger] url: allowed: an SQLAlchemy URL", str(raised.exception))
+            self.assertNotIn("hush-hush", str(raised.exception))
 
     def test_spelling(self) -> None:
         """A key that is nearly one of ours is a mistake; any other is the client's own."""
