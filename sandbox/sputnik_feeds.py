@@ -5,6 +5,7 @@ The original is several programs that hear of a match one after the other, so a 
 order and fill only when the ledger has them. Events of one order keep their order; those of different orders may overtake.
 """
 
+from collections import deque
 from collections.abc import Callable, Collection
 from decimal import Decimal
 from typing import Any
@@ -88,6 +89,7 @@ class Feeds:
         self._pace = pace
         self._waiting: set[IDelayedCall] = set()
         self._told: dict[object, float] = {}
+        self._queues: dict[object, deque[Callable[[], object]]] = {}
         self._sweep = (0, 0)
         self._is_late = {"book": False, "cancel": False}
         self._averages = {contract: SafePrice() for contract in units.pairs}
@@ -108,6 +110,8 @@ class Feeds:
         for call in self._waiting:
             call.cancel()
         self._waiting.clear()
+        self._queues.clear()
+        self._told.clear()
 
     def forget(self) -> None:
         """Be as after a start of the web server: books and safe prices are unknown until they are next published."""
@@ -215,15 +219,21 @@ class Feeds:
         return answer + (self._pace.step if self._is_late[kind] else -self._pace.step)
 
     def _tell(self, key: object, delay: float, deliver: Callable[[], object]) -> None:
-        """Deliver after ``delay``, but after all that ``key`` was told before."""
+        """Deliver after ``delay``, but after all that ``key`` was told before.
+
+        Each timer delivers the oldest that waits, because two timers that are nearly due may fire in either order.
+        """
         now: float = self._clock.seconds()
         when = max(now + delay, self._told.get(key, 0.0) + self._pace.step)
         self._told[key] = when
+        waiting = self._queues.setdefault(key, deque())
+        waiting.append(deliver)
 
         def due() -> None:
-            if self._told.get(key) == when:
-                del self._told[key]
-            deliver()
+            oldest = waiting.popleft()
+            if not waiting:
+                del self._queues[key], self._told[key]
+            oldest()
 
         self._later(when - now, due)
 

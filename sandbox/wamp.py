@@ -14,7 +14,8 @@ from autobahn.wamp.interfaces import IMessage
 from autobahn.wamp.serializer import JsonSerializer
 from autobahn.websocket.types import ConnectionDeny, ConnectionRequest
 from twisted.internet.defer import Deferred, gatherResults, maybeDeferred
-from twisted.logger import Logger
+from twisted.internet.protocol import connectionDone
+from twisted.python.failure import Failure
 
 from sandbox.wamp_legacy import objection
 from sandbox.wamp_realm import IRealm
@@ -31,6 +32,20 @@ class Connection(WebSocketServerProtocol):
 
     factory: "RouterFactory"
     transport: Any
+    session: Session | None = None
+    is_silent = False
+
+    def connectionMade(self) -> None:
+        """Be known to the router before the handshake, too, so that it can end us."""
+        super().connectionMade()
+        self.factory.router.connections.add(self)
+
+    def connectionLost(self, reason: Failure = connectionDone) -> None:
+        """Forget the session, however the connection ended."""
+        super().connectionLost(reason)
+        if self.session is not None:
+            self.session.closed()
+        self.factory.router.closed(self)
 
     def onConnect(self, request: ConnectionRequest) -> str:
         """Let in who asks for WAMP in JSON at the right path.
@@ -42,10 +57,8 @@ class Connection(WebSocketServerProtocol):
             raise ConnectionDeny(ConnectionDeny.FORBIDDEN, "Forbidden")
         if SUBPROTOCOL not in request.protocols:
             raise ConnectionDeny(ConnectionDeny.BAD_REQUEST, f"This server only speaks WebSocket subprotocols {SUBPROTOCOL}")
-        self.is_silent = False
         self._serializer = JsonSerializer()
         self.session = Session(router.realm, router, self.deliver)
-        router.connections.add(self)
         return SUBPROTOCOL
 
     def onMessage(self, payload: bytes, isBinary: bool) -> None:
@@ -56,17 +69,16 @@ class Connection(WebSocketServerProtocol):
                 self._fail_connection(_INTERNAL_ERROR, f"WAMP Internal Error ({complaint})")
                 return
             for incoming in self._serializer.unserialize(payload, isBinary):
-                self.session.received(incoming)
+                if self.session is not None:
+                    self.session.received(incoming)
         except ProtocolError as error:
             self._fail_connection(_PROTOCOL_ERROR, f"WAMP Protocol Error ({error})")
 
-    def onClose(self, _was_clean: bool, _code: int | None, _reason: str | None) -> None:
-        """Forget the session, however the connection ended."""
-        router = self.factory.router
-        if self in router.connections:
-            router.connections.remove(self)
-            self.session.closed()
-        router.closed(self)
+    @property
+    def authid(self) -> str | None:
+        """Who it is; None before it has joined."""
+        identity = self.session.identity if self.session is not None else None
+        return identity.authid if identity is not None else None
 
     def deliver(self, outgoing: message.Message) -> None:
         """Send a message, unless the connection is closing or plays dead."""
@@ -105,8 +117,6 @@ class Router:
     :param admits: asked per new connection whether it is let in.
     """
 
-    log = Logger()
-
     def __init__(self, realm: IRealm, reactor: Any, strict_2015: bool = True, admits: Callable[[], bool] = lambda: True) -> None:
         self.realm = realm
         self.strict_2015 = strict_2015
@@ -141,6 +151,7 @@ class Router:
 
     def closed(self, connection: Connection) -> None:
         """A connection is gone (told by the connection itself)."""
+        self.connections.discard(connection)
         waiting = self._leaving.pop(connection, None)
         if waiting is not None:
             waiting.callback(None)
@@ -183,11 +194,7 @@ class Router:
         return self._each(Connection.play_dead, authid)
 
     def _each(self, act: Callable[[Connection], None], authid: str | None) -> int:
-        chosen = [
-            connection
-            for connection in self.connections
-            if authid is None or (connection.session.identity is not None and connection.session.identity.authid == authid)
-        ]
+        chosen = [connection for connection in self.connections if authid in (None, connection.authid)]
         for connection in chosen:
             act(connection)
         return len(chosen)

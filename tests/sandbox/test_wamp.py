@@ -6,6 +6,9 @@ from typing import Any
 
 from twisted.internet import reactor
 from twisted.internet.defer import Deferred, fail, succeed
+from twisted.internet.endpoints import TCP4ClientEndpoint, connectProtocol
+from twisted.internet.protocol import Protocol
+from twisted.internet.task import deferLater
 from twisted.trial.unittest import TestCase
 from zope.interface import implementer
 
@@ -252,6 +255,17 @@ class FailingTests(RouterTestCase):
         await fresh.call("rpc.echo")
         self.assertEqual(len(user.seen), seen)
         self.assertFalse(user.closed.called or other.closed.called)
+
+    async def test_stopping_ends_connections_that_never_shook_hands(self) -> None:
+        """A TCP connection without a handshake does not outlive the router."""
+        silent: Any = Protocol()
+        ended: Deferred[Any] = Deferred()
+        silent.connectionLost = lambda _reason: ended.callback(None)
+        await connectProtocol(TCP4ClientEndpoint(reactor, "127.0.0.1", self.port), silent)
+        while not self.router.connections:
+            await deferLater(reactor, 0.005)
+        await self.router.stop()
+        await ended
 
     async def test_closed_router_refuses_newcomers(self) -> None:
         """While it is closed, a new connection is turned away; afterwards it is let in."""
