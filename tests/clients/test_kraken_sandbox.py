@@ -150,7 +150,7 @@ class KrakenInTrouble(TestCase):
     async def test_lost_update_is_noticed(self) -> None:
         """After an update that never came the next one fails its checksum, and the book is asked for anew."""
         await self.following()
-        self.sandbox.faults.add("kraken", "book", Kind.STALE, count=1)
+        self.sandbox.faults.add("kraken", "book", Kind.GAP, count=1)
         self.sandbox.trade(Side.BUY, D("0.1"), D("49991.0"))
         self.sandbox.trade(Side.BUY, D("0.1"), D("49992.0"))
         await self.until(lambda: self.exchange.bookAsOf(CONTRACT) is None, "the doubt")
