@@ -36,7 +36,7 @@ class SandboxOptions:
     rates: Mapping[str, Decimal] = field(factory=lambda: {"USD": Decimal("1.08"), "HUF": Decimal(400), "GBP": Decimal("0.85")})
     candles: tuple[Candle, ...] = ()
     candles_start: int = 1_440
-    customers_per_day: float = 1_500.0
+    customers_per_day: float = 3_000.0
     trades_per_day: float = 5_000.0
     rival_spread: Decimal = Decimal("0.008")
     source_currency: str = "USD"

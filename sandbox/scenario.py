@@ -31,7 +31,7 @@ _FIAT_LADDER = Ladder(10, Decimal("0.0001"), Decimal("0.0001"), 20_000.0)
 class Market:
     """How lively it is. ``rival_spread``: how far (share) the target's other maker stays from fair on either side."""
 
-    customers_per_day: float = 1_500.0
+    customers_per_day: float = 3_000.0
     trades_per_day: float = 5_000.0
     rival_spread: Decimal = Decimal("0.008")
 
