@@ -104,7 +104,7 @@ class Account:
         posting = read_posting(raw)
         if posting.kind != "Trade":
             # The live event has another timestamp than the history, by which it is known: it only says when to look.
-            self._money_since = min(self._money_since or posting.timestamp, posting.timestamp)
+            self._money_since = _earlier(self._money_since, posting.timestamp)
             return
         order = traded_order(posting)
         if order is not None:
@@ -129,28 +129,41 @@ class Account:
     async def compare(self, session: Session) -> None:
         """List the open orders and read as much history as is needed to tell all that was not told.
 
-        :raises ExchangeError: as the calls do; ValueError for answers that make no sense. Nothing is concluded then.
+        :raises ExchangeError: as the calls do; ValueError for answers that make no sense. All is as much in doubt then as
+            before.
         """
+        # Taken now, so that what is missed while we look is looked at once more.
+        missed, self._missed_since = self._missed_since, None
+        money, self._money_since = self._money_since, None
+        try:
+            await self._compare(session, missed, money)
+        except Exception:
+            self._missed_since = _earlier(missed, self._missed_since)
+            self._money_since = _earlier(money, self._money_since)
+            raise
+
+    async def _compare(self, session: Session, missed: int | None, money: int | None) -> None:
         started, before = self._microseconds(), self._own.ids()
-        missed, money = self._missed_since, self._money_since
+        if self._compared_at is None:
+            await self._learn_the_past(session, started)
         listed = read_open_orders(await session.call("trader.get_open_orders"))
         listed = {id: order for id, order in listed.items() if self._is_followed(order.contract)}
         self._tell(self._own.snapshot(listed, before), [])
-        if missed is not None or money is not None:
-            since = min(moment for moment in (missed, money) if moment is not None)
+        since = _earlier(missed, money)
+        if since is not None:
             postings = await self._history(session, since - self._slack)
-            self._doubt_traded(postings, missed)
+            if missed is not None:
+                self._doubt_traded(postings)
             self._tell_money(postings)
         await self._settle(session, before | listed.keys(), listed)
-        if missed == self._missed_since:
-            self._missed_since = None
-        if money == self._money_since:
-            self._money_since = None
         self._compared_at = started
 
-    def _doubt_traded(self, postings: list[Posting], missed: int | None) -> None:
-        if missed is None:
-            return
+    async def _learn_the_past(self, session: Session, started: int) -> None:
+        """What has moved before we first came is not told as news; later reads begin earlier than needed, by the slack."""
+        past = transactions_of(await self._history(session, started - self._slack), self.contracts)
+        self._told.update((shape["id"], None) for shape in past)
+
+    def _doubt_traded(self, postings: list[Posting]) -> None:
         for order in map(traded_order, postings):
             if order is not None:
                 self._own.doubt(order[0])
@@ -198,3 +211,7 @@ class Account:
         """Postings from ``start``; without ``end``, until now, however far ahead the venue's clock is."""
         latest = self._microseconds() + self._slack if end is None else end
         return read_history(await session.call("trader.get_transaction_history", max(0, start), latest))
+
+
+def _earlier(one: int | None, other: int | None) -> int | None:
+    return min((moment for moment in (one, other) if moment is not None), default=None)

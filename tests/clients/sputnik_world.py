@@ -66,9 +66,7 @@ class World:
     def client(self, secret: str = "ilp", **options: Any) -> Sputnik:
         """A client that is not connected yet, in a hurry unless ``options`` say otherwise."""
         around = Surroundings(reactor, random=Random(1))
-        return Sputnik(
-            "ilp_target", secret, f"ws://127.0.0.1:{self.port}/ws", surroundings=around, options={**QUICK, **options}
-        )
+        return Sputnik("ilp_target", secret, f"ws://127.0.0.1:{self.port}/ws", surroundings=around, options={**QUICK, **options})
 
     def take(self, side: Side, quantity: str, price: str) -> None:
         """The rest of the world trades."""

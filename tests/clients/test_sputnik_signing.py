@@ -47,7 +47,9 @@ class SigningTests(SynchronousTestCase):
     def test_topics(self) -> None:
         """As the router wants them, which knows no upper case."""
         self.assertEqual("feeds.market.book.btc_huf", book_topic("BTC/HUF"))
-        self.assertTrue(user_topic("orders", "ilp_target").startswith("feeds.user.orders.05c915a109100042c3c6fdb632c722bee52d41b9"))
+        self.assertTrue(
+            user_topic("orders", "ilp_target").startswith("feeds.user.orders.05c915a109100042c3c6fdb632c722bee52d41b9")
+        )
 
 
 class EndpointTests(SynchronousTestCase):

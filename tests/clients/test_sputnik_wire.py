@@ -186,14 +186,15 @@ class ReaderTests(SynchronousTestCase):
     def test_malformed_books(self) -> None:
         """A float, a negative size, a missing side or another contract's book."""
         good: dict[str, Any] = {"contract": "BTC/HUF", "bids": [], "asks": []}
-        for wrong in (
+        malformed: list[Any] = [
             {**good, "contract": "BTC/USD"},
             {**good, "bids": None},
             {**good, "bids": [{"price": 1.5, "quantity": 1}]},
             {**good, "asks": [{"price": 100, "quantity": -1}]},
             {**good, "asks": [[100, 1]]},
             [],
-        ):
+        ]
+        for wrong in malformed:
             self.assertRaises(ValueError, read_book, wrong, CONTRACTS["BTC/HUF"], 0)
 
     def test_position_in_an_inactive_contract(self) -> None:
@@ -252,7 +253,7 @@ class FuzzTests(SynchronousTestCase):
         ]
         for reader in readers:
             try:
-                reader()  # type: ignore[no-untyped-call]
+                reader()
             except ValueError:
                 continue
 
