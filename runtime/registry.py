@@ -8,6 +8,7 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
+from clients.closed import CLOSED
 from clients.surroundings import Surroundings
 from runtime.config_values import Config, Connection
 from runtime.problems import ConfigError, Problem
@@ -38,7 +39,7 @@ def find(name: str) -> Callable[..., Any]:
     :raises ValueError: in words for the operator: a closed venue, no such module, an error inside it, no class.
     """
     module_name, _, class_name = name.rpartition(".")
-    if closed := _closed().get(_short(module_name)):
+    if closed := CLOSED.get(_short(module_name)):
         raise ValueError(f"{name}: {closed}")
     try:
         found = getattr(import_module(_full(module_name)), class_name, None)
@@ -107,12 +108,6 @@ def _exists(module_name: str) -> bool:
         return find_spec(module_name) is not None
     except ModuleNotFoundError:
         return False
-
-
-def _closed() -> Mapping[str, str]:
-    """The venues of the seed's time that are no more, with what to use instead."""
-    module_name = f"{_OURS}.closed"
-    return import_module(module_name).CLOSED if _exists(module_name) else {}
 
 
 def _allow_modules_beside(path: Path) -> None:
