@@ -94,17 +94,20 @@ class Feeds:
         self._is_late = {"book": False, "cancel": False}
         self._averages = {contract: SafePrice() for contract in units.pairs}
         self._bars: dict[tuple[str, str], int] = {}
-        self.books: dict[str, shapes.Shape] = {contract: self._book(contract) for contract in units.pairs}
+        self.books: dict[str, shapes.Shape] = {}
         self.safe_prices: dict[str, int] = {}
         self._unlisten: Callable[[], None] = lambda: None
 
     def start(self) -> None:
-        """Begin to tell, and publish everything once more every ten minutes."""
+        """Begin to tell; publish everything once more every ten minutes. After a stop, nothing is known until then."""
+        for contract in self._units.pairs:
+            self.books.setdefault(contract, self._book(contract))
         self._unlisten = self._venue.listen(self._hear)
-        self._republish()
+        self._later(_REPUBLISH, self._republish)
 
     def stop(self) -> None:
-        """Tell nothing any more, not even what is on its way. A repeat is safe."""
+        """Tell nothing any more, not even what is on its way, and forget what was told. A repeat is safe."""
+        self.forget()
         self._unlisten()
         self._unlisten = lambda: None
         for call in self._waiting:

@@ -173,6 +173,20 @@ class ConnectionFaultTests(FrontTestCase):
         again = await self.user()
         self.assertEqual((await again.call("rpc.market.get_order_book", "BTC/HUF"))["result"]["bids"], [])
 
+    async def test_stop_and_listen_again(self) -> None:
+        """The same front can be opened again: orders are there, the book is not known yet, new orders are told."""
+        client = await self.user()
+        placed = await client.call("rpc.trader.place_order", ORDER)
+        await self.front.stop()
+        await self.dies(client)
+        self.port = await self.front.listen(self.port)
+        again = await self.user()
+        self.assertEqual((await again.call("rpc.market.get_order_book", "BTC/HUF"))["result"]["bids"], [])
+        self.assertEqual(list((await again.call("rpc.trader.get_open_orders"))["result"]), [str(placed["result"])])
+        await again.subscribe("feeds.market.book.btc_huf")
+        await again.call("rpc.trader.place_order", ORDER)
+        await self.until(lambda: [frame for frame in again.seen if frame[0] == 36 and frame[4][0]["bids"]])
+
     async def test_restart_of_the_engine(self) -> None:
         """All orders are cancelled, and the user hears it."""
         client = await self.user()
