@@ -5,6 +5,8 @@ from typing import Any, Literal
 
 from attrs import Factory, define, field, frozen
 from twisted.internet.defer import Deferred
+from twisted.logger import Logger
+from twisted.python.failure import Failure
 
 from model.snapshot import to_json
 from trader.interface import IPool, NotNow
@@ -12,6 +14,8 @@ from web.errors import BadRequest, NotFound
 from web.parameters import ParameterInfo, flatten
 from web.sessions import Person, Role
 from web.shapes import decision_shape, jsonable, update_shape
+
+_log = Logger()
 
 
 @frozen
@@ -159,7 +163,10 @@ def lasting(change: "Deferred[Any]") -> "Deferred[Any]":
     waiting: Deferred[Any] = Deferred(lambda _: None)
 
     def tell(result: Any) -> None:
-        if not waiting.called:
+        if waiting.called:
+            if isinstance(result, Failure):
+                _log.failure("a change failed after whoever asked for it had left", failure=result)
+        else:
             waiting.callback(result)
 
     change.addBoth(tell)

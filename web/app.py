@@ -23,7 +23,7 @@ from web.front import ConsoleRequest, Front
 from web.openapi import document
 from web.pages import Pages
 from web.parameters import ParameterInfo
-from web.requests import content_type, header, json_of
+from web.requests import header, json_of
 from web.sessions import Person
 
 
@@ -62,7 +62,7 @@ class Console:
         self._api = Api(pool, parameters)
         self._pages = Pages(pool, self._gate, self._front, parameters, clock, title)
         self._document = document(title, self._api.routes())
-        self._unsubscribe = pool.subscribe(self._pages.live.changed)
+        self._unsubscribe: Callable[[], None] | None = pool.subscribe(self._pages.live.changed)
         self._route_all()
 
     def resource(self) -> IResource:
@@ -80,7 +80,9 @@ class Console:
 
     def close(self) -> None:
         """End the live streams. A repeat is safe."""
-        self._unsubscribe()
+        unsubscribe, self._unsubscribe = self._unsubscribe, None
+        if unsubscribe is not None:
+            unsubscribe()
         self._pages.live.close()
 
     def _route_all(self) -> None:
@@ -129,7 +131,7 @@ class Console:
         request.setResponseCode(answer.status)
         for name, value in answer.headers.items():
             request.setHeader(name.encode(), value.encode())
-        if path.startswith("/api/") or path == "/healthz" or content_type(request) == "application/json":
+        if path.split("/")[1:2] in (["api"], ["healthz"]):
             if failure.check(NotLoggedIn) and header(request, "authorization"):
                 # Only to who spoke Basic first: a browser must not be made to remember credentials that it then sends by itself.
                 request.setHeader(b"www-authenticate", b'Basic realm="pool", charset="UTF-8"')

@@ -33,14 +33,19 @@ def exact(value: Decimal | None) -> str:
     return UNKNOWN if value is None else plain(value)
 
 
-def cell(value: Decimal | None, places: int = 2, unit: str = "", *, sign: bool = False) -> Markup:
+def cell(value: Decimal | None, places: int = 2, unit: str = "", *, sign: bool = False, tone: str = "") -> Markup:
     """A number for a table: rounded for the eye, exact in the tooltip, its unit beside it."""
     text = signed(value, places) if sign else number(value, places)
-    kind = "num" if value is None or not sign or value == 0 else "num gain" if value > 0 else "num loss"
     tail = Markup(' <span class="unit">{}</span>').format(unit) if unit else Markup("")
     return Markup('<data class="{}" value="{}" title="{}">{}</data>{}').format(
-        kind, "" if value is None else plain(value), f"{exact(value)} {unit}".strip(), text, tail
+        f"num {tone}".strip(), "" if value is None else plain(value), f"{exact(value)} {unit}".strip(), text, tail
     )
+
+
+def gain(value: Decimal | None, places: int = 2, unit: str = "") -> Markup:
+    """As :func:`cell`, signed, and coloured by whether more is better."""
+    tone = "" if not value else "gain" if value > 0 else "loss"
+    return cell(value, places, unit, sign=True, tone=tone)
 
 
 def places_of(ticker: str, btc: str) -> int:

@@ -75,10 +75,12 @@ def changed(form: Mapping[str, str], parameters: Sequence[ParameterInfo]) -> dic
 
 
 def by_section(parameters: Sequence[ParameterInfo]) -> dict[str, list[ParameterInfo]]:
-    """The parameters by the section of the config they stand in, in their own order."""
+    """The parameters under the headings of the pages, in their own order; all ideal balances stand together."""
     sections: dict[str, list[ParameterInfo]] = {}
     for info in parameters:
-        sections.setdefault(info.name.partition(".")[0], []).append(info)
+        section = info.name.partition(".")[0]
+        heading = "ideal balances" if section in _BALANCES else section
+        sections.setdefault(heading, []).append(info)
     return sections
 
 

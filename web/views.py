@@ -40,6 +40,11 @@ class SideStatus:
     live: tuple[Order, ...]
     reason: str
 
+    @property
+    def best(self) -> Quote | None:
+        """The wanted quote nearest to the market."""
+        return self.wanted[0] if self.wanted else None
+
 
 @frozen
 class BalanceRow:
@@ -94,10 +99,11 @@ class Line:
 
 @frozen
 class Alarm:
-    """Something a person should look at; ``link`` leads to where."""
+    """Something a person should look at; ``link`` leads to where. What is not urgent waits without harm."""
 
     text: str
     link: str = ""
+    is_urgent: bool = True
 
 
 def ladder(book: Book | None, orders: Iterable[Order], fair: Decimal | None, depth: int = _LADDER) -> tuple[list[LadderRow], ...]:
@@ -259,7 +265,7 @@ def alarms(view: PoolView) -> list[Alarm]:
     found += [Alarm(f"{status.name}: {status.problem}", "/health") for status in stale(view)]
     waiting = len(open_tasks(view))
     if waiting:
-        found.append(Alarm(f"{waiting} {'task waits' if waiting == 1 else 'tasks wait'} for a person", "/tasks"))
+        found.append(Alarm(f"{waiting} {'task waits' if waiting == 1 else 'tasks wait'} for a person", "/tasks", is_urgent=False))
     escalated = [owed for owed in view.obligations if owed.state == "escalated"]
     found += [Alarm(f"A hedge of {owed.left:+f} has failed {owed.attempts} times", "/orders") for owed in escalated]
     return found

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Mapping
 from decimal import Decimal as D
+from typing import Any
 
 import attrs
 from twisted.internet.defer import Deferred, fail, succeed
@@ -147,7 +148,7 @@ CLOSED = Task(
 )
 
 
-def view(**changes: object) -> PoolView:
+def view(**changes: Any) -> PoolView:
     """Everything there is to show, TRADING, with ``changes``."""
     source = VenueStatus("source", "kraken", True, source_book(), _balances("USD", "118211.40", "2.41"), {}, transactions())
     target = VenueStatus("target", "bitmagyar", True, target_book(), _balances("HUF", "44112000", "2.58"), orders())
@@ -239,7 +240,7 @@ PARAMETERS = (
 class FakePool:
     """Remembers what it was told in ``told``; ``shown`` is what it shows; ``pending`` makes STOP wait until a test fires it."""
 
-    def __init__(self, **changes: object) -> None:
+    def __init__(self, **changes: Any) -> None:
         self.shown = view(**changes)
         self.told: list[tuple[object, ...]] = []
         self.listeners: list[Callable[[], None]] = []
@@ -248,7 +249,7 @@ class FakePool:
     def view(self) -> PoolView:
         return self.shown
 
-    def show(self, **changes: object) -> None:
+    def show(self, **changes: Any) -> None:
         """Change what there is to show, and say so."""
         self.shown = attrs.evolve(self.shown, **changes)
         for listener in self.listeners:
