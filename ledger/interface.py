@@ -15,6 +15,7 @@ from decimal import Decimal
 from twisted.internet.defer import Deferred
 from zope.interface import Interface
 
+from ledger.movement import Movement
 from model.order import Fill
 from model.records import (
     DecisionRecord,
@@ -83,6 +84,10 @@ class ILedger(Interface):
 
     def balances() -> "Deferred[Mapping[str, Mapping[str, Decimal]]]":
         """Account -> ticker -> balance, exact."""
+
+    def movements(since: int, until: int) -> "Deferred[list[Movement]]":
+        """Every entry that happened from ``since`` until before ``until`` (microseconds), oldest first, with its postings:
+        what :func:`ledger.pnl.attribute` takes."""
 
     def check() -> "Deferred[list[str]]":
         """Conservation: one sentence for each ticker whose accounts do not sum to zero. Empty is good."""

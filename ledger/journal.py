@@ -10,11 +10,12 @@ from sqlalchemy import insert, select
 from sqlalchemy.engine import Connection
 
 from ledger import schema
-from ledger.postings import Entry, entry_of_fill, entry_of_transaction, exactly, sums_by_ticker
+from ledger.movement import Movement, Moves
+from ledger.postings import Entry, entry_of_fill, entry_of_transaction, exactly, id_of_fill, sums_by_ticker
 from ledger.rows import insert_new, save, values_of
 from model.money import ZERO, plain
 from model.order import Fill
-from model.records import FillRecord, TransitRecord
+from model.records import FillRecord, Purpose, TransitRecord
 from model.transfer import Place, Transaction
 
 Sums = dict[tuple[str, str], Decimal]
@@ -38,8 +39,7 @@ def enter(connection: Connection, entry: Entry) -> bool:
             for (account, ticker), amount in entry.moves.items()
         ]
         connection.execute(insert(schema.postings), rows)
-    for (account, ticker), amount in entry.moves.items():
-        _add_to_balance(connection, account, ticker, amount)
+        _add_to_balances(connection, entry.moves)
     return True
 
 
@@ -88,6 +88,27 @@ def balances(connection: Connection) -> Mapping[str, Mapping[str, Decimal]]:
     return found
 
 
+def movements(connection: Connection, since: int, until: int) -> list[Movement]:
+    """Every entry from ``since`` until before ``until``, oldest first, with its postings."""
+    entries, postings = schema.entries, schema.postings
+    orders = _fills_of(connection, since, until)
+    statement = (
+        select(entries.c.id, entries.c.kind, entries.c.timestamp, postings.c.account, postings.c.ticker, postings.c.amount)
+        .join_from(entries, postings)
+        .where(entries.c.timestamp >= since, entries.c.timestamp < until)
+        .order_by(entries.c.timestamp, entries.c.id)
+    )
+    found: dict[str, Movement] = {}
+    moves: dict[str, dict[tuple[str, str], Decimal]] = {}
+    for row in connection.execute(statement):
+        if row.id not in found:
+            place, purpose = orders.get(row.id, (None, None))
+            moves[row.id] = {}
+            found[row.id] = Movement(row.id, row.kind, row.timestamp, moves[row.id], place, purpose)
+        moves[row.id][row.account, row.ticker] = row.amount
+    return list(found.values())
+
+
 def check(connection: Connection) -> list[str]:
     """Recount every posting: one sentence for each ticker not conserved, and for each balance that was kept wrongly."""
     counted, kept = _counted(connection), _kept(connection)
@@ -105,12 +126,28 @@ def check(connection: Connection) -> list[str]:
     return problems
 
 
-def _add_to_balance(connection: Connection, account: str, ticker: str, amount: Decimal) -> None:
+def _fills_of(connection: Connection, since: int, until: int) -> dict[str, tuple[Place, Purpose | None]]:
+    """The place of each fill of a time, and what its order was for, by the id of its entry."""
+    fills, intents = schema.fills, schema.intents
+    statement = (
+        select(fills.c.place, fills.c.id, intents.c.purpose)
+        .join_from(fills, intents, fills.c.intent_id == intents.c.id, isouter=True)
+        .where(fills.c.timestamp >= since, fills.c.timestamp < until)
+    )
+    return {id_of_fill(row.place, row.id): (row.place, row.purpose) for row in connection.execute(statement)}
+
+
+def _add_to_balances(connection: Connection, moves: Moves) -> None:
     table = schema.balances
-    before = connection.scalar(select(table.c.amount).where(table.c.account == account, table.c.ticker == ticker))
+    accounts = {account for account, _ in moves}
+    rows = connection.execute(select(table).where(table.c.account.in_(accounts)))
+    before = {(row.account, row.ticker): row.amount for row in rows}
     with exactly():
-        after = amount if before is None else before + amount
-    save(connection, table, {"account": account, "ticker": ticker, "amount": after})
+        after = [
+            {"account": account, "ticker": ticker, "amount": before.get((account, ticker), ZERO) + amount}
+            for (account, ticker), amount in moves.items()
+        ]
+    save(connection, table, *after)
 
 
 def _kept(connection: Connection) -> Sums:

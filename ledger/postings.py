@@ -1,12 +1,13 @@
 """Double entry, as pure functions: which accounts a fill, a transaction or an adjustment moves, and by how much."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from contextlib import AbstractContextManager
 from decimal import Context, Decimal, Inexact, localcontext
 
 from attrs import frozen
 
 from ledger.interface import LedgerError
+from ledger.movement import Moves
 from model.money import EXACT, ZERO
 from model.order import Fill
 from model.records import TransitRecord
@@ -16,13 +17,11 @@ TRADE = "trade"
 TRANSIT = "transit"
 TRADING_FEES = "fee:trading"
 
-#: What is moved, by account and ticker.
-Moves = Mapping[tuple[str, str], Decimal]
 
-
-def exactly() -> AbstractContextManager[Context]:
-    """Arithmetic that raises ``decimal.Inexact`` where it would have to round."""
+def exactly(digits: int = EXACT.prec) -> AbstractContextManager[Context]:
+    """Arithmetic that raises ``decimal.Inexact`` where it would have to round to ``digits``."""
     context = EXACT.copy()
+    context.prec = digits
     context.traps[Inexact] = True
     return localcontext(context)
 
@@ -56,6 +55,11 @@ def sums_by_ticker(moves: Moves) -> dict[str, Decimal]:
     return sums
 
 
+def id_of_fill(place: Place, fill_id: str) -> str:
+    """The id of the entry that books a fill."""
+    return f"fill:{place}:{fill_id}"
+
+
 def entry_of_fill(place: Place, fill: Fill) -> Entry:
     """Base and quote against ``trade``, each fee against ``fee:trading``."""
     base, _, quote = fill.contract.partition("/")
@@ -65,7 +69,7 @@ def entry_of_fill(place: Place, fill: Fill) -> Entry:
         paid = bought * fill.price
     legs = [(TRADE, venue, base, bought), (venue, TRADE, quote, paid)]
     legs += [(venue, TRADING_FEES, ticker, fee) for ticker, fee in fill.fees.items() if fee]
-    return _entry(f"fill:{place}:{fill.id}", "fill", fill.timestamp, fill.contract, legs)
+    return _entry(id_of_fill(place, fill.id), "fill", fill.timestamp, fill.contract, legs)
 
 
 def entry_of_transaction(

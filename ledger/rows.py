@@ -24,15 +24,16 @@ def record_of(kind: type[T], row: RowMapping) -> T:
 
 def insert_new(connection: Connection, table: Table, values: dict[str, Any]) -> bool:
     """Insert a row; False, and nothing changed, if its key is there already."""
-    statement = _insert(connection, table).values(values).on_conflict_do_nothing()
-    return connection.execute(statement).rowcount == 1
+    statement = _insert(connection, table).values(values).on_conflict_do_nothing().returning(*table.primary_key)
+    return connection.execute(statement).first() is not None
 
 
-def save(connection: Connection, table: Table, values: dict[str, Any]) -> None:
-    """Insert a row, or replace the one with its key."""
+def save(connection: Connection, table: Table, *rows: dict[str, Any]) -> None:
+    """Insert rows, all with the same columns, or replace those with their keys."""
     keys = [column.name for column in table.primary_key]
-    rest = {name: value for name, value in values.items() if name not in keys}
-    connection.execute(_insert(connection, table).values(values).on_conflict_do_update(index_elements=keys, set_=rest))
+    statement = _insert(connection, table)
+    changes = {name: statement.excluded[name] for name in rows[0] if name not in keys}
+    connection.execute(statement.on_conflict_do_update(index_elements=keys, set_=changes), list(rows))
 
 
 def newest(

@@ -11,6 +11,7 @@ from zope.interface import implementer
 
 from ledger import journal, orders, schema
 from ledger.interface import ILedger
+from ledger.movement import Movement
 from ledger.postings import entry_of_adjustment
 from ledger.rows import insert_new, newest, record_of, save, values_of
 from ledger.store import Store
@@ -98,6 +99,9 @@ class SqlLedger:
 
     def balances(self) -> "Deferred[Mapping[str, Mapping[str, Decimal]]]":
         return self._writer.submit(journal.balances)
+
+    def movements(self, since: int, until: int) -> "Deferred[list[Movement]]":
+        return self._writer.submit(partial(journal.movements, since=since, until=until))
 
     def check(self) -> "Deferred[list[str]]":
         return self._writer.submit(journal.check)

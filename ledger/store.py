@@ -10,7 +10,7 @@ from typing import Any
 
 from sqlalchemy import NullPool, create_engine, event, make_url, text
 from sqlalchemy.engine import URL, Connection, Engine
-from sqlalchemy.exc import SQLAlchemyError
+from sqlalchemy.exc import OperationalError, SQLAlchemyError
 from twisted.logger import Logger
 
 from ledger import migrations
@@ -21,6 +21,9 @@ ADVISORY_LOCK = 0x494C50206C656467
 
 #: Seconds to wait for whoever reads a SQLite file (a back-up, a person) and for a PostgreSQL that does not answer.
 PATIENCE = 10
+
+#: Milliseconds that a PostgreSQL may take to notice that its last user is dead.
+PREDECESSOR_MS = 2_000
 
 
 class Store:
@@ -99,10 +102,16 @@ class Store:
     def _claim(self, connection: Connection) -> None:
         if connection.dialect.name == "sqlite":
             return
-        with connection.begin():
-            is_ours = connection.scalar(text("SELECT pg_try_advisory_lock(:key)"), {"key": ADVISORY_LOCK})
-        if not is_ours:
-            raise LedgerError(f"another pool is using the ledger {self._url.render_as_string(hide_password=True)}")
+        try:
+            with connection.begin():
+                # Not at once: a server needs a moment to notice that the pool before us was killed.
+                connection.execute(text(f"SET LOCAL lock_timeout = {PREDECESSOR_MS}"))
+                connection.execute(text("SELECT pg_advisory_lock(:key)"), {"key": ADVISORY_LOCK})
+        except OperationalError as error:
+            if error.connection_invalidated:
+                raise
+            place = self._url.render_as_string(hide_password=True)
+            raise LedgerError(f"another pool is using the ledger {place}") from error
 
 
 def _postgresql_arguments(url: URL) -> dict[str, Any]:
