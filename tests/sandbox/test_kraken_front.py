@@ -7,6 +7,7 @@ from random import Random
 from typing import Any
 
 from twisted.internet import reactor
+from twisted.internet.defer import Deferred
 from twisted.internet.task import Clock, deferLater
 from twisted.trial.unittest import TestCase
 
@@ -31,9 +32,6 @@ class FrontCase(TestCase):
     """A venue with a small book, behind a front on a free port."""
 
     def setUp(self) -> Any:
-        return self.startWorld().addCallback(lambda _: None)
-
-    def startWorld(self) -> Any:
         now = WallClock()
         self.venue = Venue("kraken", kraken_rules(cancels_crossing=True), now)
         self.target = Venue("sputnik", sputnik_rules(), now)
@@ -226,7 +224,7 @@ class Faulty(FrontCase):
     async def test_done_no_answer(self) -> None:
         """The order is in the book although nothing was answered."""
         self.faults.add("*", "AddOrder", Kind.DONE_NO_ANSWER, count=1)
-        asked = self._start(self.add_order())
+        asked = Deferred.fromCoroutine(self.add_order())
         await deferLater(reactor, 0.2)
         self.assertFalse(asked.called)
         self.assertEqual(len(self.venue.open_orders("pool")), 1)
@@ -243,14 +241,9 @@ class Faulty(FrontCase):
     async def test_refused_connection(self) -> None:
         """New connections are closed at once, until the fault ends."""
         fault = self.faults.add("kraken", "connect", Kind.REFUSE_CONNECT)
-        await self.assertFailure(self._start(self.caller.public("Time")), Exception)
+        await self.assertFailure(Deferred.fromCoroutine(self.caller.public("Time")), Exception)
         self.faults.remove(fault.id)
         await self.caller.public("Time")
-
-    def _start(self, coroutine: Any) -> Any:
-        from twisted.internet.defer import Deferred
-
-        return Deferred.fromCoroutine(coroutine)
 
 
 class FollowedBook:
