@@ -12,7 +12,6 @@ from model.settings import Settings
 from model.snapshot import Snapshot
 from optimizer.best import Best, Unproven, best_of
 from optimizer.evaluate import GRAIN, NOTHING, Valuation, evaluate
-from optimizer.form import NoAnswer
 from optimizer.indifference import Ladder, ladder_of
 from optimizer.pool import Pool, Unsound, pool_of
 from optimizer.problem import tolerance
@@ -34,7 +33,7 @@ def decide(snapshot: Snapshot, settings: Settings) -> Decision:
             return _decide(snapshot, settings)
         except Unsound as unsound:
             return _idle(snapshot, Verdict.REFUSE, str(unsound))
-        except (Unproven, NoAnswer) as unproven:
+        except Unproven as unproven:
             return _idle(snapshot, Verdict.WAIT, str(unproven))
 
 

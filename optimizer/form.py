@@ -160,7 +160,7 @@ class Form:
     def _gain(self) -> Row:
         columns, switches, hinges = len(self.problem.columns), len(self.problem.switches), len(self.problem.hinges)
         worth = {account.name: account.worth for account in self.problem.accounts}
-        gain = np.sum([worth[name] * row for name, row in self.effect.items()], axis=0) / self.unit
+        gain: Row = np.sum([worth[name] * row for name, row in self.effect.items()], axis=0) / self.unit
         gain[:columns] += [column.keeps / column.worth for column in self.problem.columns]
         start = columns + switches
         gain[start : start + hinges] = [-hinge.slope / worth[hinge.accounts[0]] for hinge in self.problem.hinges]
@@ -169,7 +169,8 @@ class Form:
 
     def _sum(self, accounts: tuple[str, ...]) -> tuple[Row, float]:
         held = sum(account.projected for account in self.problem.accounts if account.name in accounts)
-        return np.sum([self.effect[name] for name in accounts], axis=0), held
+        effect: Row = np.sum([self.effect[name] for name in accounts], axis=0)
+        return effect, held
 
     def _first_tangents(self, square: Square) -> Row:
         """Evenly over all deviations that can be reached."""
@@ -181,8 +182,7 @@ class Form:
             most, once = max(0.0, self.most[number]) / self.unit, effect[len(columns) + number]
             low += min(0.0, min(rates, default=0.0)) * most + min(0.0, once)
             high += max(0.0, max(rates, default=0.0)) * most + max(0.0, once)
-        tangents: Row = np.unique(np.linspace(low, high, FIRST_TANGENTS))
-        return tangents
+        return np.unique(np.linspace(low, high, FIRST_TANGENTS))
 
     def _add_tangent(self, number: int, at: float) -> None:
         square = self.problem.squares[number]

@@ -61,7 +61,7 @@ def _rung(pool: Pool, best: Best, side: Side) -> Rung | str:
     def gain(price: float) -> tuple[float, float]:
         """What a fill at this price brings, and by how much more a better price would."""
         after = pool.after_fill(side, size, _decimal(price))
-        tried[price] = after, best_of(after, like=best)
+        tried[price] = after, best_of(after)
         fee = float(pool.settings.target_fee.proportional)
         per_price = float(size) * (-1 - fee if side is Side.BUY else 1 - fee)
         return tried[price][1].value - best.value, per_price * tried[price][1].target_cash_worth
@@ -82,8 +82,8 @@ def crossing(
 ) -> float | None:
     """Where ``gain`` (a value and its slope, of one sign throughout) is zero: Newton's steps, kept inside a shrinking bracket.
 
-    The slope may be wrong (at a kink it is): steps double until the zero is bracketed, then its
-    chord or middle helps. The answer is always a point at     which ``gain`` was called. None if the gain has the same sign at both ends.
+    The slope may be wrong (at a kink it is): steps double until the zero is bracketed, then its chord or middle helps. The
+    answer is always a point at which ``gain`` was called; None if the gain has the same sign at both ends.
     """
     ends: dict[bool, tuple[float, float]] = {}
     low, high, at = lowest, highest, start

@@ -175,7 +175,7 @@ def _why(rung: Rung, price: Decimal, quantity: Decimal) -> tuple[Term, ...]:
     """What a fill of ``quantity`` at ``price`` would earn, the pool's reaction included, term by term."""
     pool, s = rung.before, rung.before.settings
     after = pool.after_fill(rung.side, quantity, price)
-    reaction = rung.best_after if quantity == s.quote_size else best_of(after, like=rung.best_after)
+    reaction = rung.best_after if quantity == s.quote_size else best_of(after)
     before, then = evaluate(pool, rung.best_before.plan), evaluate(after, reaction.plan)
     terms = {term.name: term.amount for term in differences(then, before)}
     fee = -(quantity * price * s.target_fee.proportional + s.target_fee.fixed) * pool.fiat_bid

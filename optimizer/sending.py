@@ -61,7 +61,7 @@ def affordable(pool: Pool, side: Side, there: Balances, traded: Decimal = ZERO) 
             break
         found += taken
         rest -= taken * cost
-    return found.quantize(COIN, ROUND_DOWN)
+    return max(ZERO, found).quantize(COIN, ROUND_DOWN)
 
 
 def rounded(pool: Pool, plan: Plan, instrument: Instrument, is_forced: bool) -> Sending:
