@@ -84,7 +84,9 @@ class SputnikExchange:
             "rpc.market.get_safe_prices": Procedure(self._get_safe_prices, [optional("tickers", is_texts)]),
             "rpc.info.get_exchange_info": Procedure(self._get_exchange_info),
             "rpc.trader.place_order": Procedure(self._place_order, [Parameter("order", is_order)], answer=pace.answer),
-            "rpc.trader.cancel_order": Procedure(self._cancel_order, [Parameter("id", is_integer)], pace.cancel, pace.cancelled),
+            "rpc.trader.cancel_order": Procedure(
+                self._cancel_order, [Parameter("id", is_integer)], lag=pace.cancel, answer=pace.cancelled
+            ),
             "rpc.trader.get_open_orders": Procedure(self._get_open_orders),
             "rpc.trader.get_positions": Procedure(self._get_positions),
             "rpc.trader.get_transaction_history": Procedure(self._get_transaction_history, [start, end]),

@@ -47,8 +47,7 @@ class SputnikFront:
 
     def listen(self, port: int = 0) -> Deferred[int]:
         """Open the door at ``ws://127.0.0.1:PORT/ws``; fires with the port, which is any free one for 0."""
-        self._server.start()
-        return self._router.listen(port)
+        return self._router.listen(port).addCallback(self._opened)
 
     def stop(self) -> Deferred[None]:
         """Close the door and all connections; fires when they are gone. Orders stay. A repeat is safe."""
@@ -71,6 +70,10 @@ class SputnikFront:
         """Cut all connections and forget books and safe prices until they are next published."""
         self._server.feeds.forget()
         self._router.drop()
+
+    def _opened(self, port: int) -> int:
+        self._server.start()
+        return port
 
     def _publish(self, topic: str, event: object) -> None:
         self._router.publish(topic, event)

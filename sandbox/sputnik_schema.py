@@ -18,8 +18,8 @@ def is_text(value: object) -> bool:
 
 
 def is_integer(value: object) -> bool:
-    """An exact integer; 5000000.0 is none."""
-    return isinstance(value, int) and not isinstance(value, bool)
+    """An exact integer, as long as a database column holds it; 5000000.0 is none."""
+    return isinstance(value, int) and not isinstance(value, bool) and -(2**63) <= value < 2**63
 
 
 def is_texts(value: object) -> bool:

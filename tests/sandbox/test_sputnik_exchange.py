@@ -235,6 +235,18 @@ class OrderTests(SynchronousTestCase):
         self.assertEqual(self.refused(refused), "exceptions/accountant/withdraw_not_permitted")
         self.assertFalse(bench.ask("trader.get_permissions", user="marketmaker")["result"]["trade"])
 
+    def test_absurd_numbers_get_no_answer(self) -> None:
+        """An integer that no database column holds breaks the schema, not the server; the largest that fits is refused."""
+        order = {"contract": "BTC/HUF", "price": 5_000_000, "quantity": 10**40, "side": "BUY"}
+        (silence,) = self.bench.call("trader.place_order", order)
+        self.assertIs(silence.type, Silence)
+        largest = {**order, "price": 2**63 - 7, "quantity": (2**63 - 1) // 10**6 * 10**6}
+        self.assertEqual(
+            self.refused(self.bench.ask("trader.place_order", largest)), "exceptions/accountant/invalid_price_quantity"
+        )
+        largest["price"] = 2**63 // 100 * 100 - 100
+        self.assertEqual(self.refused(self.bench.ask("trader.place_order", largest)), "exceptions/accountant/insufficient_margin")
+
     def test_a_lenient_server_says_what_it_misses(self) -> None:
         """With the strictness of 2015 off, a bad argument is refused instead of ignored."""
         bench = Bench(strict_2015=False)

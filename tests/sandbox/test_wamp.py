@@ -141,6 +141,14 @@ class JoiningTests(RouterTestCase):
         self.router.publish("feeds.x", 1)
         self.assertEqual((await client.join("ilp_target", "ilp"))[0], 2)
 
+    async def test_new_role_features_close_with_the_recorded_words(self) -> None:
+        """A HELLO of today is answered by 1011 and a Python error of 2015."""
+        client = await self.client()
+        roles = {**LEGACY_ROLES, "caller": {"features": {"caller_identification": True, "payload_transparency": True}}}
+        client.say(1, "sputnik", {"roles": roles, "authmethods": ["anonymous"]})
+        words = "WAMP Internal Error (__init__() got an unexpected keyword argument 'payload_transparency')"
+        self.assertEqual(await client.closed, (1011, words))
+
     async def test_only_one_path_and_one_subprotocol(self) -> None:
         """Elsewhere is 403, and a client without JSON is 400."""
         for path, protocols, status in (("/", ("wamp.2.json",), "403"), ("/ws", ("wamp.2.cbor",), "400")):
