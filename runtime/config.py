@@ -298,7 +298,7 @@ class _Reader:
                 self._complain("sandbox", key, text)
 
     def _check_exposure(self, path: Path | None) -> None:
-        if path is None or self.access.is_sandbox or not self.access.literal_secrets:
+        if path is None or not self.access.literal_secrets:
             return
         if remedy := exposure(path):
             section, key = self.access.literal_secrets[0]

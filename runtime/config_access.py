@@ -8,11 +8,13 @@ from typing import cast, get_args
 from attrs import Factory, define
 
 from runtime.config_source import Source
-from runtime.config_values import Connection, Role, User, Web
+from runtime.config_values import SANDBOX, Connection, Role, User, Web
 from runtime.problems import Problem
 from runtime.secrets import Secret, names_a_secret, resolve
 
 _CONNECTION_KEYS = ("endpoint", "id", "secret", "secret_file")
+#: Those that hold the pool's money.
+_EXCHANGES = ("source_connection", "target_connection")
 _ROLES = get_args(Role)
 
 
@@ -39,12 +41,18 @@ class Access:
             if "secret" in given:
                 self._complain(section, "secret_file", "the secret is written here already; keep one of secret and secret_file")
             values["secret"] = self.text(section, "secret_file", f"file:{given['secret_file']}")
-        if values.get("endpoint") == "sandbox" and not self.is_sandbox:
-            self._complain(section, "endpoint", "got 'sandbox'; allowed only in a config with a [sandbox] section")
+        self._check_endpoint(section, values.get("endpoint", ""))
         options = {key: value for key, value in values.items() if key not in _CONNECTION_KEYS}
         for key in options:
             self._check_spelling(section, key)
         return Connection(section, values.get("endpoint", ""), values.get("id", ""), Secret(values.get("secret", "")), options)
+
+    def _check_endpoint(self, section: str, endpoint: str) -> None:
+        # What is play money may be shown and shared, so play and real exchanges must not meet in one config.
+        if endpoint == SANDBOX and not self.is_sandbox:
+            self._complain(section, "endpoint", "got 'sandbox'; allowed only in a config with a [sandbox] section")
+        elif endpoint != SANDBOX and self.is_sandbox and section in _EXCHANGES:
+            self._complain(section, "endpoint", f"got {endpoint!r}; allowed in a config with a [sandbox] section: sandbox")
 
     def text(self, section: str, key: str, text: str, is_secret: bool = False) -> str:
         """``text`` with its variables and file put in; empty, and a problem noted, where that cannot be done."""
@@ -54,9 +62,12 @@ class Access:
             if not self.is_offline:
                 self._complain(section, key, str(error))
             return ""
-        if resolved.is_literal and resolved.text and (is_secret or names_a_secret(key)):
+        if resolved.is_literal and resolved.text and (is_secret or names_a_secret(key)) and not self._is_play(section):
             self.literal_secrets.append((section, key))
         return resolved.text
+
+    def _is_play(self, section: str) -> bool:
+        return self.source.sections[section].get("endpoint") == SANDBOX or (section == "users" and self.is_sandbox)
 
     def users(self, web: Web) -> dict[str, User]:
         """Who may use the console: the seed's clear-text passwords only where nobody else can listen."""
@@ -73,8 +84,9 @@ class Access:
         is_written_here_hashed = text.startswith("$argon2")
         password = self.text("users", name, text, is_secret=not is_written_here_hashed)
         is_hashed = password.startswith("$argon2")
-        if not password and not self.is_offline:
-            self._complain("users", name, "the password is empty; allowed: an argon2 hash, made by: python ilp.py hash-password")
+        if not password:
+            if not self.is_offline:
+                self._complain("users", name, "the password is empty; allowed: an argon2 hash, by: python ilp.py hash-password")
         elif not is_hashed and not self.is_sandbox:
             self._check_clear_text(name, password, web)
         return User(name, Secret(password), is_hashed, role)

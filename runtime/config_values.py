@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from decimal import Decimal
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Final, Literal
 
 from attrs import field, frozen
 
@@ -14,6 +14,9 @@ from runtime.problems import ConfigError, Problem
 from runtime.secrets import Secret, names_a_secret, password_in
 
 Role = Literal["viewer", "operator"]
+
+#: The endpoint that means the built-in simulated exchange.
+SANDBOX: Final = "sandbox"
 
 
 @frozen
@@ -143,11 +146,10 @@ class Config:
         return Settings(**self.choices, variance_btc=variance_btc, variance_fiat=variance_fiat)
 
     def secret_texts(self) -> tuple[str, ...]:
-        """All that must never reach a log, a page or a traceback. The sandbox has no secrets."""
-        if self.is_sandbox:
-            return ()
-        texts = [text for place in (self.source, self.target, self.fiat) for text in place.secret_texts()]
-        texts += [user.password.reveal() for user in self.users.values()]
+        """All that must never reach a log, a page or a traceback. What is the sandbox's is no secret."""
+        places = [place for place in (self.source, self.target, self.fiat) if place.endpoint != SANDBOX]
+        texts = [text for place in places for text in place.secret_texts()]
+        texts += [user.password.reveal() for user in self.users.values() if not self.is_sandbox]
         texts.append(password_in(self.ledger_url))
         return tuple(text for text in texts if text)
 

@@ -84,6 +84,12 @@ def sections(**changes: Mapping[str, str | None]) -> dict[str, dict[str, str]]:
     return found
 
 
+def in_sandbox(**changes: Mapping[str, str | None]) -> dict[str, dict[str, str]]:
+    """The same, between simulated exchanges."""
+    place = {"endpoint": "sandbox"}
+    return sections(source_connection=place, target_connection=place, sandbox={}, **changes)
+
+
 def written(text: str, mode: int = 0o600, name: str = "pool.ini") -> Path:
     """A file of that text and mode, in a folder of its own."""
     path = Path(mkdtemp()) / name

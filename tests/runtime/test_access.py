@@ -1,12 +1,14 @@
 """Who may read what: secrets, users and the protection of the file."""
 
+import re
+
 from twisted.trial.unittest import SynchronousTestCase
 
 from runtime.config import Config, ConfigError, load, parse_sections
 from runtime.logs import Redactor
 from runtime.passwords import hash_password, verify
 from runtime.secrets import Secret
-from tests.runtime.configs import ORIGINAL, sections, written
+from tests.runtime.configs import ORIGINAL, in_sandbox, sections, written
 
 HASH = hash_password("correct horse")
 
@@ -62,7 +64,17 @@ class SecretTests(SynchronousTestCase):
     def test_nothing_to_expose(self) -> None:
         """Without a secret of its own, or in the sandbox, a file may be read by anyone."""
         load(written(ORIGINAL.replace("secret = ", "secret = ${S}").replace("_SECRET", ""), 0o644), {"SCOINSETTER": "x"}, True)
-        load(written(ORIGINAL + "[sandbox]\n", 0o644), {})
+        play = re.sub("endpoint = .*", "endpoint = sandbox", ORIGINAL)
+        self.assertEqual(load(written(play + "[sandbox]\n", 0o644), {}).secret_texts(), ())
+
+    def test_play_and_real_do_not_meet(self) -> None:
+        """In a sandbox no exchange is real, so no real key can be taken for a play one; a real source of rates keeps its own."""
+        for endpoint in ("", "https://api.kraken.com"):
+            with self.assertRaises(ConfigError) as raised:
+                parse_sections({**in_sandbox(), "source_connection": {"endpoint": endpoint, "secret": "real"}}, {})
+            self.assertIn(f"[source_connection] endpoint: got {endpoint!r}; allowed", str(raised.exception))
+        config = parse_sections(in_sandbox(fiat_connection={"endpoint": "https://x", "secret": "real-key"}), {})
+        self.assertEqual(config.secret_texts(), ("real-key",))
 
     def test_ledger_password(self) -> None:
         """The password in the ledger's URL is a secret in both of its spellings, and a URL that is none is not quoted."""
@@ -118,7 +130,7 @@ class UserTests(SynchronousTestCase):
         """The seed's default user is refused everywhere but in the sandbox."""
         with self.assertRaises(ConfigError):
             parse_sections(sections(users={"admin": "admin"}), {})
-        self.assertTrue(parse_sections(sections(users={"admin": "admin"}, sandbox={}), {}).is_sandbox)
+        self.assertTrue(parse_sections(in_sandbox(users={"admin": "admin"}), {}).is_sandbox)
 
     def test_empty_password_is_refused(self) -> None:
         """Nobody gets in with nothing."""

@@ -214,7 +214,8 @@ class ProblemTests(ConfigCase):
 
     def test_sandbox_is_checked_too(self) -> None:
         """What is wrong in [sandbox] is told with its line like all else."""
-        problems = self.problems_of(ORIGINAL.replace("= 0.1\n", "= x\n") + "[sandbox]\nspede = 2\nspeed = 0\n")
+        text = re.sub("endpoint = .*", "endpoint = sandbox", ORIGINAL)
+        problems = self.problems_of(text.replace("= 0.1\n", "= x\n") + "[sandbox]\nspede = 2\nspeed = 0\n")
         self.assertIn("[trader] quote_size", problems[0])
         self.assertTrue(problems[1].startswith("pool.ini:50 [sandbox] spede: unknown"), problems[1])
         self.assertTrue(problems[2].startswith("pool.ini:51 [sandbox] speed: got '0'"), problems[2])
