@@ -51,13 +51,13 @@ class Books:
             await session.subscribe(book_topic(ticker), partial(self._heard, ticker))
         await self.refresh(session)
 
-    async def refresh(self, session: Session) -> None:
-        """Ask for the books that are not in step.
+    async def refresh(self, session: Session, is_full: bool = False) -> None:
+        """Ask for the books that are not in step; with ``is_full`` for all of them, in case an event was lost.
 
         :raises ExchangeError: as the call does; ValueError for a book that makes no sense.
         """
         for ticker, contract in self._contracts.items():
-            if ticker in self._shapes:
+            if ticker in self._shapes and not is_full:
                 continue
             heard = self._events[ticker]
             raw = await session.call("market.get_order_book", ticker)
@@ -75,6 +75,7 @@ class Books:
             self._in_doubt()
 
     def _take(self, contract: Contract, raw: Any) -> None:
-        shape = read_book(raw, contract, self._microseconds())
+        shape, known = read_book(raw, contract, self._microseconds()), self._shapes.get(contract.ticker)
         self._shapes[contract.ticker] = shape
-        self._emit(shape)
+        if known is None or (known["bids"], known["asks"]) != (shape["bids"], shape["asks"]):
+            self._emit(shape)

@@ -106,7 +106,7 @@ class Sputnik(ExchangeClient):
         if session is None:
             return True
         try:
-            await self._books.refresh(session)
+            await self._books.refresh(session, is_full)
             if is_full or not self._account.is_clear:
                 await self._account.compare(session)
         except ValueError as problem:
@@ -158,6 +158,7 @@ class Sputnik(ExchangeClient):
 
     @returns_deferred
     async def getOpenOrders(self) -> Mapping[str, OrderShape]:
+        """Asked each time; less orders in contracts that we never saw active, which have no known unit."""
         raw = await self._session("getOpenOrders").call("trader.get_open_orders")
         orders = self._read("getOpenOrders", read_open_orders, raw).values()
         return {str(o.id): order_shape(o, self._contracts[o.contract]) for o in orders if o.contract in self._contracts}

@@ -7,13 +7,15 @@ autobahn's own timers are off: it would take the process's reactor for them, and
 """
 
 from collections.abc import Callable
+from contextlib import suppress
 from typing import Any
 
 from attrs import frozen
+from autobahn.exception import Disconnected
 from autobahn.twisted.wamp import ApplicationSession
 from autobahn.twisted.websocket import WampWebSocketClientFactory, WampWebSocketClientProtocol
 from autobahn.wamp import message, role
-from autobahn.wamp.exception import ApplicationError, Error
+from autobahn.wamp.exception import ApplicationError, Error, TransportLost
 from autobahn.wamp.serializer import JsonSerializer
 from autobahn.wamp.types import CloseDetails
 from autobahn.websocket.types import ConnectionResponse
@@ -95,7 +97,7 @@ class _Wire(ApplicationSession):
 
     def onMessage(self, msg: Any) -> None:
         # autobahn's onChallenge can return a signature only, and Sputnik wants the one-time password beside it.
-        if isinstance(msg, message.Challenge):
+        if isinstance(msg, message.Challenge) and not self.session_id:
             self._told.challenged(msg.method, msg.extra)
         else:
             super().onMessage(msg)
@@ -285,7 +287,8 @@ class Session:
             self.cut("closed by us")
             return
         self._why = "closed by us"
-        self._wire.leave()
+        with suppress(Disconnected, TransportLost):  # the venue may be closing at this very moment
+            self._wire.leave()
         self._protocol.sendClose(1000)
         self._cutting = self._clock.callLater(CLOSE_PATIENCE, self._protocol.transport.abortConnection)
 

@@ -224,6 +224,32 @@ class EventTests(FaultTestCase):
         recorded = await self.client.getTransactionHistory(now - timedelta(hours=1), now + timedelta(hours=1))
         self.assertEqual([t["id"] for t in recorded if t["type"] == "Withdrawal"], [t["id"] for t in self.told["transaction"]])
 
+    async def test_lost_cancel_event(self) -> None:
+        """An order that vanished without a word is told as cancelled by the next full comparison."""
+        self.client = self.make_client(reread_interval="0.3")
+        await self.client.connect()
+        id = await self.bid()
+        await self.until(lambda: self.told["order"])
+        self.world.faults.add("*", "orders", Kind.STALE)
+        self.world.venue.cancel("ilp_target", int(id))
+        await self.until(lambda: [order for order in self.told["order"] if order["is_cancelled"]])
+
+    async def test_ids_survive_a_restart(self) -> None:
+        """A client that knows nothing of an order gives its later fills the ids that count from the order's beginning."""
+        id = await self.bid()
+        self.world.take(Side.SELL, "0.51", "50000")
+        await self.until(lambda: self.told["trade"])
+        between = datetime.now(UTC)
+        await deferLater(reactor, 0.01)
+        self.world.take(Side.SELL, "0.02", "50000")
+        await self.until(lambda: len(self.told["trade"]) == 2)
+        streamed = self.streamed()
+        self.client = self.make_client()
+        await self.client.connect()
+        later = await self.client.getTradeHistory(between, between + timedelta(hours=1))
+        self.assertEqual([f"{id}:3000000"], [fill["id"] for fill in later])
+        self.assertEqual({f"{id}:1000000", f"{id}:3000000"}, set(streamed))
+
     async def test_off_the_lot_and_without_address(self) -> None:
         """A withdrawal that cannot be sent exactly, or to nowhere, is refused here."""
         refused = await self.fails(Refused, self.client.requestWithdrawal("BTC", Decimal("0.00000001"), "addrX"))

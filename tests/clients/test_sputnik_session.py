@@ -136,6 +136,18 @@ class NonsenseTests(PeerTestCase):
         await self.until(lambda: self.client.bookAsOf(PAIR))
         self.assertEqual(asked + 1, self.peer.calls("rpc.market.get_order_book"))
 
+    async def test_lost_book_event(self) -> None:
+        """A book that the stream forgot to tell is found by the next full comparison, and told once."""
+        client = self.make_client(reread_interval="0.2")
+        told: list[Any] = []
+        client.on("book", lambda _, shape: told.append(shape))
+        await client.connect()
+        level = {"price": 6_000_000, "quantity": 1_000_000}
+        self.peer.answers["rpc.market.get_order_book"] = {"contract": PAIR, "bids": [level], "asks": []}
+        await self.until_called("rpc.market.get_order_book", 4)
+        await self.until(lambda: len(told) > 1)
+        self.assertEqual([[], [Decimal(60_000)]], [[bid["price"] for bid in shape["bids"]] for shape in told])
+
     async def test_malformed_own_events(self) -> None:
         """Each makes the client look at the venue again, and none breaks the session."""
         for feed in ("orders", "fills", "transactions"):
