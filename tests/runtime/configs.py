@@ -4,6 +4,7 @@ import os
 from collections.abc import Mapping
 from pathlib import Path
 from tempfile import mkdtemp
+from typing import Any
 
 #: The original's first example, word for word in its keys.
 ORIGINAL = """\
@@ -68,6 +69,37 @@ SECTIONS: Mapping[str, Mapping[str, str]] = {
     "data": {"fiat_exchange_cost": "[150, 0.1]", "source_fee": "[0, 0.01]", "target_fee": "[0, 0.005]", "btc_fee": "0.0001"},
     "variance_overrides": {"BTC/USD": "2500", "HUF/USD": "0.000001"},
     "trader": {"quote_size": "0.1", "edge_to_enter": "20", "edge_to_leave": "10"},
+}
+
+#: One look at the two exchanges of the sandbox, everything at its ideal.
+SNAPSHOT: Mapping[str, Any] = {
+    "timestamp": 1_700_000_000_000_000,
+    "source": {
+        "book": {
+            "contract": "BTC/USD",
+            "bids": [{"price": "64990", "quantity": "2"}],
+            "asks": [{"price": "65010", "quantity": "2"}],
+        },
+        "positions": {
+            "USD": {"position": "100000", "available": "100000"},
+            "BTC": {"position": "1.5", "available": "1.5"},
+        },
+    },
+    "target": {
+        "book": {"contract": "BTC/HUF", "bids": [], "asks": []},
+        "positions": {
+            "HUF": {"position": "37000000", "available": "37000000"},
+            "BTC": {"position": "1.5", "available": "1.5"},
+        },
+        "instrument": {"tick": "100", "lot": "0.0001"},
+    },
+    "fiat": {
+        "book": {
+            "contract": "HUF/USD",
+            "bids": [{"price": "0.002698", "quantity": "100000000"}],
+            "asks": [{"price": "0.002702", "quantity": "100000000"}],
+        }
+    },
 }
 
 

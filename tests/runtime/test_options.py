@@ -15,9 +15,10 @@ from runtime.config import ConfigError, load, parse_sections
 from runtime.options import Options
 from runtime.passwords import verify
 from runtime.version import VERSION
-from tests.runtime.configs import ORIGINAL, OVERRIDES, sections, written
+from tests.runtime.configs import ORIGINAL, OVERRIDES, SNAPSHOT, sections, written
 
 ROOT = Path(__file__).parents[2]
+SANDBOX = ROOT / "ilp_example_config" / "sandbox.ini"
 CASES = ROOT.parent / "shared" / "cases" / "optimizer.jsonl"
 WORTH = [
     "value",
@@ -169,40 +170,54 @@ sys.exit(main(["--config", {str(path)!r}, *{list(words)!r}]))
 class DryRunTests(SynchronousTestCase):
     """``--dry-run --snapshot``: a decision on a file, without any exchange."""
 
-    def case(self) -> tuple[str, str, dict[str, float]]:
-        """A certified case: the paths of its config and snapshot, and what is expected."""
-        if not CASES.exists():
-            raise SkipTest(f"{CASES} is not there")
-        with CASES.open() as lines:
-            found = json.loads(next(lines))
-        parts = [
-            f"[{name}]\n" + "".join(f"{key} = {text}\n" for key, text in keys.items()) for name, keys in found["config"].items()
-        ]
-        return str(written("\n".join(parts))), str(written(json.dumps(found["snapshot"]))), found["expected"]
+    def dry_run(self, config: str, snapshot: object, *words: str) -> str:
+        """What it prints for the files of that config and snapshot."""
+        paths = str(written(config)), str(written(json.dumps(snapshot)))
+        answer = ilp("--config", paths[0], "--dry-run", "--snapshot", paths[1], *words)
+        self.assertEqual(answer.returncode, 0, answer.stderr)
+        return answer.stdout
 
     def test_json(self) -> None:
-        """One JSON object of the documented form, with the certified value."""
-        config, snapshot, expected = self.case()
-        answer = ilp("--config", config, "--dry-run", "--snapshot", snapshot, "--json")
-        self.assertEqual(answer.returncode, 0, answer.stderr)
-        found = json.loads(answer.stdout)
+        """One JSON object of the documented form; a pool at its ideal would do nothing but quote."""
+        found = json.loads(self.dry_run(SANDBOX.read_text(), SNAPSHOT, "--json"))
         self.assertEqual(list(found), ["base", "optimized", "rounded", "elapsed_ms"])
         self.assertEqual(list(found["base"]), WORTH)
         prices = ["offered_bid", "offered_ask"]
         solved = ["bound", "indifference_bid", "indifference_ask"]
         self.assertEqual(set(found["optimized"]), {*WORTH, *ACTIONS, *prices, *solved})
         self.assertEqual(set(found["rounded"]), {*WORTH, *ACTIONS, *prices})
-        self.assertAlmostEqual(found["base"]["value"], expected["base_value"], delta=0.05)
-        self.assertAlmostEqual(found["optimized"]["value"], expected["value"], delta=0.05)
+        self.assertAlmostEqual(found["base"]["value"], 394_796, delta=0.01)
+        self.assertEqual([found["rounded"][action] for action in ACTIONS], [0, 0, 0, 0])
+        self.assertLess(found["rounded"]["offered_bid"], found["optimized"]["indifference_bid"])
+        self.assertGreater(found["elapsed_ms"], 0)
+
+    def test_certified_value(self) -> None:
+        """The first certified case comes out of the whole program as it is certified."""
+        if not CASES.exists():
+            raise SkipTest(f"{CASES} is not there")
+        with CASES.open() as lines:
+            case = json.loads(next(lines))
+        parts = [
+            f"[{name}]\n" + "".join(f"{key} = {text}\n" for key, text in keys.items()) for name, keys in case["config"].items()
+        ]
+        found = json.loads(self.dry_run("\n".join(parts), case["snapshot"], "--json"))
+        self.assertAlmostEqual(found["base"]["value"], case["expected"]["base_value"], delta=0.05)
+        self.assertAlmostEqual(found["optimized"]["value"], case["expected"]["value"], delta=0.05)
 
     def test_table(self) -> None:
         """People get a table with units, without colour codes where it is no terminal."""
-        config, snapshot, _ = self.case()
-        answer = ilp("--config", config, "--dry-run", "--snapshot", snapshot)
-        self.assertEqual(answer.returncode, 0, answer.stderr)
-        for word in ("base", "optimised", "rounded", "change", "HUF/BTC", "nothing was traded"):
-            self.assertIn(word, answer.stdout)
-        self.assertNotIn("\x1b", answer.stdout)
+        printed = self.dry_run(SANDBOX.read_text(), SNAPSHOT)
+        for word in ("base", "optimised", "rounded", "change", "394,796", "HUF/BTC", "quote BUY 0.05 at", "nothing was traded"):
+            self.assertIn(word, printed)
+        self.assertNotIn("\x1b", printed)
+
+    def test_no_decision(self) -> None:
+        """A snapshot on which nothing can be decided is told with the optimiser's reason, code 3."""
+        source = {**SNAPSHOT["source"], "book": {"contract": "BTC/USD", "bids": [], "asks": []}}
+        path, snapshot = written(ORIGINAL + OVERRIDES), written(json.dumps({**SNAPSHOT, "source": source}))
+        answer = ilp("--config", str(path), "--dry-run", "--snapshot", str(snapshot), "--log-level", "error")
+        self.assertEqual((answer.returncode, answer.stdout), (3, ""))
+        self.assertTrue(answer.stderr.startswith("ilp: cannot start: no decision can be made: "), answer.stderr)
 
     def refusal(self, text: str, snapshot: Path) -> str:
         """What is said of a dry run of a config of that text on ``snapshot``; without a process of its own, to save time."""
@@ -213,7 +228,7 @@ class DryRunTests(SynchronousTestCase):
 
     def test_missing_variance(self) -> None:
         """Without a history the variance must stand in the config; the sentence says where."""
-        said = self.refusal(ORIGINAL, Path(self.case()[1]))
+        said = self.refusal(ORIGINAL, written(json.dumps(SNAPSHOT)))
         self.assertIn("[variance_overrides] BTC/USD: missing", said)
         self.assertIn("[variance_overrides] HUF/USD: missing", said)
 
