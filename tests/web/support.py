@@ -55,7 +55,7 @@ class ConsoleCase(SynchronousTestCase):
     def ask(self, method: str, path: str, **more: Any) -> tuple[Any, str]:
         """The response and its body."""
         # A stub keeps cookies as a browser does: each request has its own, and says what it carries.
-        stub = StubTreq(self.console.resource())
+        stub: Any = StubTreq(self.console.resource())
         asked = stub.request(method, f"http://localhost{path}", allow_redirects=False, **more)
         stub.flush()
         response = self.successResultOf(asked)

@@ -1,6 +1,7 @@
 """The JSON API."""
 
 from decimal import Decimal
+from typing import Any
 
 from treq.testing import StubTreq
 from twisted.internet.defer import Deferred
@@ -174,7 +175,7 @@ class Changing(ConsoleCase):
     def test_a_stop_outlives_its_asker(self) -> None:
         """Who sends STOP and hangs up has stopped the pool."""
         self.pool.stopping = Deferred()
-        stub = StubTreq(self.console.resource())
+        stub: Any = StubTreq(self.console.resource())
         asked = stub.request("POST", "http://localhost/api/stop", json={}, auth=("ann", "correct horse"))
         stub.flush()
         asked.addErrback(lambda _: None)

@@ -1,19 +1,22 @@
 """Live pages: newest or nothing, bounded, and gone when nobody looks."""
 
-from typing import Any
+from typing import Any, cast
 
 import treq
-from twisted.internet import reactor
+from twisted.internet import reactor as the_reactor
 from twisted.internet.defer import DeferredList, inlineCallbacks
 from twisted.internet.protocol import ClientFactory, Protocol
 from twisted.internet.task import Clock, deferLater
 from twisted.trial.unittest import SynchronousTestCase, TestCase
+from twisted.web.http_headers import Headers
 
 from tests.web.fake_pool import PARAMETERS, FakePool
 from tests.web.support import PASSWORD, ROLES, verify
 from web.app import Console
 from web.auth import User
 from web.live import HEARTBEAT, LONGEST, SHORTEST, STUCK, Live
+
+reactor: Any = the_reactor
 
 
 class FakeChannel:
@@ -68,7 +71,7 @@ class Streams(SynchronousTestCase):
 
     def _look(self, page: str = "trader") -> tuple[FakeRequest, Any]:
         request = FakeRequest()
-        done = self.live.attach(request, page, lambda: self.welcome)  # type: ignore[arg-type]
+        done = self.live.attach(cast(Any, request), page, lambda: self.welcome)
         return request, done
 
     def test_first_sight_is_at_once(self) -> None:
@@ -166,6 +169,9 @@ class Streams(SynchronousTestCase):
 class Silent(Protocol):
     """A viewer that asks and then reads nothing."""
 
+    transport: Any
+    factory: Any
+
     def connectionMade(self) -> None:
         """Ask, and stop reading."""
         self.transport.write(self.factory.question)
@@ -180,12 +186,12 @@ class Sockets(TestCase):
     def setUp(self) -> None:
         self.pool = FakePool()
         users = {name: User(name, role) for name, role in ROLES.items()}
-        self.console = Console(self.pool, users, reactor, verify=verify, parameters=PARAMETERS)  # type: ignore[arg-type]
-        self.port = reactor.listenTCP(0, self.console.site(), interface="127.0.0.1")  # type: ignore[attr-defined]
+        self.console = Console(self.pool, users, reactor, verify=verify, parameters=PARAMETERS)
+        self.port = reactor.listenTCP(0, self.console.site(), interface="127.0.0.1")
         self.base = f"http://127.0.0.1:{self.port.getHost().port}"
 
     @inlineCallbacks
-    def tearDown(self) -> Any:
+    def tearDown(self) -> Any:  # type: ignore[override]
         self.console.close()
         yield self.port.stopListening()
 
@@ -199,11 +205,11 @@ class Sockets(TestCase):
     def _connect(self, question: bytes, protocol: type[Protocol]) -> Any:
         factory = ClientFactory()
         factory.protocol = protocol
-        factory.question = question  # type: ignore[attr-defined]
-        return reactor.connectTCP("127.0.0.1", self.port.getHost().port, factory)  # type: ignore[attr-defined]
+        vars(factory)["question"] = question
+        return reactor.connectTCP("127.0.0.1", self.port.getHost().port, factory)
 
     def _pause(self, seconds: float) -> Any:
-        return deferLater(reactor, seconds)  # type: ignore[arg-type]
+        return deferLater(reactor, seconds)
 
     @inlineCallbacks
     def test_two_hundred_viewers(self) -> Any:
@@ -231,7 +237,7 @@ class Sockets(TestCase):
     def test_news_arrive(self) -> Any:
         """What changes in the pool is on the wire within a second, as fragments of the same templates."""
         cookie = yield self._log_in()
-        answer = yield treq.get(f"{self.base}/events/trader", headers={"Cookie": cookie}, persistent=False)
+        answer = yield treq.get(f"{self.base}/events/trader", headers=Headers({"Cookie": [cookie]}), persistent=False)
         self.assertEqual(answer.headers.getRawHeaders("content-type"), ["text/event-stream; charset=utf-8"])
         seen: list[bytes] = []
         collected = treq.collect(answer, seen.append)
@@ -252,6 +258,9 @@ class Sockets(TestCase):
             lost: list[bool] = []
 
             class Flood(Protocol):
+                transport: Any
+                factory: Any
+
                 def connectionMade(self) -> None:
                     self.transport.write(self.factory.question)
 

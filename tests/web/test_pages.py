@@ -40,12 +40,12 @@ class AllPages(ConsoleCase):
 
     def setUp(self) -> None:
         super().setUp()
-        self.id = self.log_in()
+        self.session = self.log_in()
 
     def test_full(self) -> None:
         """Each page shows the state big and is marked in the navigation."""
         for path in ADDRESSES:
-            response, text = self.browse(path, self.id)
+            response, text = self.browse(path, self.session)
             self.assertEqual(response.code, 200, path)
             self.assertIn('class="state state-trading">TRADING<', text)
             self.assertEqual(text.count("aria-current"), 0 if path in ("/start", "/differences") else 1, path)
@@ -61,18 +61,18 @@ class AllPages(ConsoleCase):
             decision=None, snapshot=None, fiat_book=None, exposure=None, state="INITIALIZING", reason="", **bare, **nothing
         )
         for path in ADDRESSES[: len(PAGES) + 2]:
-            self.assertEqual(self.browse(path, self.id)[0].code, 200, path)
+            self.assertEqual(self.browse(path, self.session)[0].code, 200, path)
         decision = attrs.evolve(
-            view().decision, base=None, optimized=None, rounded=None, quotes=(), trade=None, transfers=(), fair=None
+            decision_of_the_pool(), base=None, optimized=None, rounded=None, quotes=(), trade=None, transfers=(), fair=None
         )
         self.pool.show(decision=decision)
         for path in ADDRESSES[: len(PAGES) + 2]:
-            self.assertEqual(self.browse(path, self.id)[0].code, 200, path)
+            self.assertEqual(self.browse(path, self.session)[0].code, 200, path)
 
     def test_nothing_inline_and_nothing_from_elsewhere(self) -> None:
         """The strict policy would break such a page; and labels, headings and languages are there for those who listen."""
         for path in ("/login", *ADDRESSES):
-            tags = outline(self.browse(path, self.id)[1])
+            tags = outline(self.browse(path, self.session)[1])
             for tag, attributes in tags:
                 self.assertNotIn("style", attributes, (path, tag))
                 self.assertFalse([name for name in attributes if name.startswith("on")], (path, tag))
@@ -91,7 +91,7 @@ class AllPages(ConsoleCase):
     def test_every_form_that_changes_carries_the_token(self) -> None:
         """No form of any page can be sent without it, and none changes anything by GET."""
         for path in ADDRESSES:
-            html = self.browse(path, self.id)[1]
+            html = self.browse(path, self.session)[1]
             for form in re.findall(r"<form.*?</form>", html, re.S):
                 self.assertIn('method="post"', form, path)
                 self.assertIn('name="csrf"', form, path)
@@ -105,13 +105,13 @@ class AllPages(ConsoleCase):
             reason=EVIL, tasks=(task,), source=source, quote_reasons={"BUY": EVIL, "SELL": EVIL}, differences={EVIL: Decimal(1)}
         )
         for path in (*ADDRESSES[: len(PAGES) + 2], "/tasks/%3Cscript%3Ealert(1)%3C%2Fscript%3E"):
-            self.assertNotIn(EVIL, self.browse(path, self.id)[1], path)
+            self.assertNotIn(EVIL, self.browse(path, self.session)[1], path)
 
     def test_stop_is_one_click_without_javascript(self) -> None:
         """Every page holds a plain form that stops."""
         for path in ADDRESSES:
-            self.assertIn('<form method="post" action="/stop">', self.browse(path, self.id)[1], path)
-        response, _ = self.send("/stop", self.id, {})
+            self.assertIn('<form method="post" action="/stop">', self.browse(path, self.session)[1], path)
+        response, _ = self.send("/stop", self.session, {})
         self.assertEqual((response.code, self.pool.told), (303, [("stop", "ann")]))
 
     def test_unknown_pages(self) -> None:
@@ -124,7 +124,7 @@ class AllPages(ConsoleCase):
             "/static/vendor/pico.LICENSE.md",
             "/tasks/nosuch",
         ):
-            response, text = self.browse(path, self.id)
+            response, text = self.browse(path, self.session)
             self.assertEqual(response.code, 404, path)
             self.assertIn("did not work", text)
 
@@ -134,12 +134,12 @@ class Trader(ConsoleCase):
 
     def setUp(self) -> None:
         super().setUp()
-        self.id = self.log_in()
+        self.session = self.log_in()
 
     def test_quotes_stand_in_the_book(self) -> None:
         """Our levels are marked, and a side without a quote says why."""
         self.pool.show(quote_reasons={"BUY": "target cash is short", "SELL": ""})
-        _, text = self.browse("/trader", self.id)
+        _, text = self.browse("/trader", self.session)
         self.assertEqual(text.count(' ours"'), 2)
         self.assertIn("22,216,000", text)
         self.assertIn("BUY is not quoted: target cash is short", text)
@@ -147,18 +147,18 @@ class Trader(ConsoleCase):
     def test_start_asks_first_and_says_what_will_happen(self) -> None:
         """GET changes nothing; the page names venues, sizes and the first trade; the form starts."""
         self.pool.show(state="READY", is_sandbox=False)
-        _, text = self.browse("/start", self.id)
+        _, text = self.browse("/start", self.session)
         for words in ("Real money is at stake", "0.25 BTC", "bitmagyar", "0.0366 BTC", "ask a person before each transfer"):
             self.assertIn(words, text)
         self.assertEqual(self.pool.told, [])
-        response, _ = self.send("/start", self.id, {})
+        response, _ = self.send("/start", self.session, {})
         self.assertEqual((response.code, self.pool.told), (303, [("start", "ann")]))
 
     def test_start_at_the_wrong_time(self) -> None:
         """The page says why instead of offering the button; a form from before gets a 409 with the reason."""
         self.pool.show(state="HALTED", reason="the books differ")
-        self.assertNotIn("START trading</button>", self.browse("/start", self.id)[1])
-        response, text = self.send("/start", self.id, {})
+        self.assertNotIn("START trading</button>", self.browse("/start", self.session)[1])
+        response, text = self.send("/start", self.session, {})
         self.assertEqual(response.code, 409)
         self.assertIn("it can be started when READY", text)
 
@@ -168,7 +168,7 @@ class Trader(ConsoleCase):
         lost = attrs.evolve(self.pool.shown.target, is_connected=False)
         self.pool.show(inputs=(stale,), target=lost, differences={"source BTC": Decimal("-0.5")})
         for path in ("/trader", "/help"):
-            _, text = self.browse(path, self.id)
+            _, text = self.browse(path, self.session)
             for words in ("source book: 11.0 s old", "Not connected to the target, bitmagyar", "source BTC -0.5"):
                 self.assertIn(words, text)
 
@@ -178,7 +178,7 @@ class Parameters(ConsoleCase):
 
     def setUp(self) -> None:
         super().setUp()
-        self.id = self.log_in()
+        self.session = self.log_in()
 
     def test_only_what_was_touched_is_sent(self) -> None:
         """Another operator's change in between is not taken back by a form that still shows the old value."""
@@ -189,7 +189,7 @@ class Parameters(ConsoleCase):
             "was:data.btc_fee": "0.0001",
         }
         self.pool.show(settings=self.pool.shown.settings.replace(quote_size=Decimal("0.4")))
-        response, text = self.send("/parameters", self.id, form)
+        response, text = self.send("/parameters", self.session, form)
         self.assertEqual(response.code, 200)
         self.assertEqual(self.pool.told, [("update", {"data.btc_fee": "0.0002"}, "ann")])
         self.assertIn("<code>data.btc_fee</code> 0.0001 → <b>0.0002</b>", text)
@@ -197,7 +197,7 @@ class Parameters(ConsoleCase):
     def test_a_bad_value_stays_in_its_field(self) -> None:
         """With the problem beside it, and nothing applied."""
         form = {"trader.quote_size": "-3", "was:trader.quote_size": "0.25"}
-        response, text = self.send("/parameters", self.id, form)
+        response, text = self.send("/parameters", self.session, form)
         self.assertEqual((response.code, self.pool.told), (400, []))
         self.assertIn('value="-3"', text)
         self.assertIn('aria-invalid="true"', text)
@@ -205,21 +205,21 @@ class Parameters(ConsoleCase):
 
     def test_nothing_changed(self) -> None:
         """Says so and asks the pool for nothing."""
-        _, text = self.send("/parameters", self.id, {"data.btc_fee": " 0.0001", "was:data.btc_fee": "0.0001"})
+        _, text = self.send("/parameters", self.session, {"data.btc_fee": " 0.0001", "was:data.btc_fee": "0.0001"})
         self.assertIn("nothing to update", text)
         self.assertEqual(self.pool.told, [])
 
     def test_what_if(self) -> None:
         """The whole page without JavaScript, the result alone for htmx; nothing is applied."""
         form = {"trader.quote_size": "0.5", "was:trader.quote_size": "0.25"}
-        _, page = self.send("/what-if", self.id, form)
-        _, part = self.send("/what-if", self.id, form, headers={"HX-Request": "true"})
+        _, page = self.send("/what-if", self.session, form)
+        _, part = self.send("/what-if", self.session, form, headers={"HX-Request": "true"})
         for text in (page, part):
             self.assertIn("+17.28", text)
         self.assertIn("<html", page)
         self.assertNotIn("<html", part)
         self.assertEqual(self.pool.told, [("what_if", {"trader.quote_size": "0.5"})] * 2)
-        _, bad = self.send("/what-if", self.id, {**form, "trader.quote_size": "x"}, headers={"HX-Request": "true"})
+        _, bad = self.send("/what-if", self.session, {**form, "trader.quote_size": "x"}, headers={"HX-Request": "true"})
         self.assertIn("Not possible", bad)
 
 
@@ -228,40 +228,40 @@ class Work(ConsoleCase):
 
     def setUp(self) -> None:
         super().setUp()
-        self.id = self.log_in()
+        self.session = self.log_in()
 
     def test_done_needs_its_reference(self) -> None:
         """What is missing is said at the form; with it the task closes, once."""
-        response, text = self.send("/tasks/w-1", self.id, {"outcome": "done"})
+        response, text = self.send("/tasks/w-1", self.session, {"outcome": "done"})
         self.assertEqual(response.code, 400)
         self.assertIn("needed, so that the arrival can be matched", text)
         form = {"outcome": "done", "field:reference": " 77ab "}
-        self.assertEqual(self.send("/tasks/w-1", self.id, form)[0].code, 303)
+        self.assertEqual(self.send("/tasks/w-1", self.session, form)[0].code, 303)
         self.assertEqual(self.pool.told, [("close_task", "w-1", "ann", "done", {"reference": "77ab"})])
-        self.assertEqual(self.send("/tasks/w-1", self.id, form)[0].code, 409)
+        self.assertEqual(self.send("/tasks/w-1", self.session, form)[0].code, 409)
 
     def test_approval_says_what(self) -> None:
         """Amount and address stand on the page that approves."""
-        _, text = self.browse("/tasks/a-2", self.id)
+        _, text = self.browse("/tasks/a-2", self.session)
         for words in ("0.31 BTC", "bc1qpool", "Approve: do exactly this", "Decline"):
             self.assertIn(words, text)
-        self.send("/tasks/a-2", self.id, {"outcome": "approve"})
+        self.send("/tasks/a-2", self.session, {"outcome": "approve"})
         self.assertEqual(self.pool.told, [("close_task", "a-2", "ann", "approve", {})])
 
     def test_differences_are_accepted_by_a_person(self) -> None:
         """The page names them; the form books them."""
         self.pool.show(differences={"source BTC": Decimal("0.02")}, state="HALTED")
-        self.assertIn("+0.02000000", self.browse("/differences", self.id)[1])
-        self.assertEqual(self.send("/differences", self.id, {})[0].code, 303)
+        self.assertIn("+0.02000000", self.browse("/differences", self.session)[1])
+        self.assertEqual(self.send("/differences", self.session, {})[0].code, 303)
         self.assertEqual(self.pool.told, [("accept", "ann")])
 
     def test_csv(self) -> None:
         """Every digit, times as ISO 8601, and no formula of a stranger."""
-        _, fills = self.browse("/export/fills.csv", self.id)
+        _, fills = self.browse("/export/fills.csv", self.session)
         self.assertTrue(fills.startswith("place,id,order_id"))
         self.assertIn("source,S0,o0,h0,BTC/USD,BUY,61251.9,0.0366,USD 5.8287,2026-11-21T", fills)
-        _, transactions = self.browse("/export/transactions.csv", self.id)
+        _, transactions = self.browse("/export/transactions.csv", self.session)
         self.assertIn("'=cmd()", transactions)
         self.pool.show(fills=())
-        self.assertEqual(self.browse("/export/fills.csv", self.id)[1], "")
-        self.assertEqual(self.browse("/export/users.csv", self.id)[0].code, 404)
+        self.assertEqual(self.browse("/export/fills.csv", self.session)[1], "")
+        self.assertEqual(self.browse("/export/users.csv", self.session)[0].code, 404)
