@@ -8,6 +8,7 @@ import attrs
 
 from model.records import Task
 from tests.web.fake_pool import NOW, view
+from tests.web.fake_pool import decision as decision_of_the_pool
 from tests.web.support import ConsoleCase
 from web.pages import PAGES
 
