@@ -64,7 +64,11 @@ class IExchangeClient(Interface):
         """Call ``handler`` with the event's arguments, each time."""
 
     def getInstruments() -> "Deferred[Mapping[str, Instrument]]":
-        """The contracts with their steps and minimums, by contract (``BTC/USD``)."""
+        """The contracts with their steps and minimums, by contract (``BTC/USD``).
+
+        A currency that leaves only in steps stands here too, under its own ticker: ``lot`` is the step of a withdrawal,
+        ``min_quantity`` the smallest one.
+        """
 
     def getPositions() -> "Deferred[Mapping[str, PositionShape]]":
         """Our balances, by ticker. Safe to repeat."""

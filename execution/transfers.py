@@ -121,9 +121,10 @@ class Transfers:
 
     async def _begin(self, transfer: Transfer) -> None:
         now = self._now()
-        transit = TransitRecord(
-            self._names.next(), transfer.origin, transfer.to, transfer.ticker, transfer.quantity, "intended", now, now
-        )
+        quantity = await self._on_step(transfer)
+        if quantity <= 0:
+            return
+        transit = TransitRecord(self._names.next(), transfer.origin, transfer.to, transfer.ticker, quantity, "intended", now, now)
         transit = attrs.evolve(transit, expected=now + int(self._delay(transfer.ticker) * 2_000_000) + 60_000_000)
         try:
             address = await self._address(transit)
@@ -138,6 +139,18 @@ class Transfers:
             await self._hand_over(transit, "approve", "Approve it and the pool sends it; decline and nothing is sent.")
         else:
             await self._send(transit)
+
+    async def _on_step(self, transfer: Transfer) -> Decimal:
+        """What can leave of it: some venues let a currency go in steps only, or not in small amounts."""
+        try:
+            instruments = await self._clients[transfer.origin].getInstruments()
+        except (NotImplementedError, ExchangeError):
+            return transfer.quantity
+        rules = instruments.get(transfer.ticker)
+        if rules is None:
+            return transfer.quantity
+        quantity = rules.round_quantity(transfer.quantity)
+        return quantity if quantity >= rules.min_quantity else ZERO
 
     async def _address(self, transit: TransitRecord) -> str:
         if transit.to == "out":

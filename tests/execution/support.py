@@ -56,13 +56,17 @@ class ScriptedVenue(ExchangeClient):
     def getTransactionHistory(self, *_times: Any) -> "Deferred[list[Any]]":
         return succeed(list(self.transactions))
 
+    def getInstruments(self) -> "Deferred[Mapping[str, Instrument]]":
+        return succeed(self.instruments)
+
     def getCurrentAddress(self, ticker: str) -> "Deferred[str]":
         return succeed(f"{self.name}-{ticker}-address")
 
     def requestWithdrawal(self, *request: Any) -> "Deferred[str | None]":
         self.calls.append(("withdraw", *request))
-        self.withdrawals.append(Deferred())
-        return self.withdrawals[-1]
+        waiting: Deferred[str | None] = Deferred()
+        self.withdrawals.append(waiting)
+        return waiting
 
     # What a test makes happen.
 

@@ -1,6 +1,7 @@
 """Obligations: traded exactly once, pursued, never forgotten."""
 
 from decimal import Decimal
+from typing import Any
 
 from twisted.trial.unittest import SynchronousTestCase
 
@@ -44,7 +45,7 @@ class HedgesTests(SynchronousTestCase):
         self.s.venue.emit("trade", self.s.venue, shape)
 
     def over_at_venue(self, order: str, left: str, quantity: str) -> None:
-        more = {"contract": "BTC/USD", "side": "SELL", "quantity": D(quantity)}
+        more: dict[str, Any] = {"contract": "BTC/USD", "side": "SELL", "quantity": D(quantity)}
         self.s.venue.tell_order(order, left, True, **more)
 
     def test_durable_before_it_is_sent(self) -> None:
@@ -118,7 +119,7 @@ class HedgesTests(SynchronousTestCase):
         """The venue says 0.5 has traded and tells the fill a second later: nothing is hedged in between."""
         self.cover(reason=LIMIT)
         self.s.venue.placing[0].callback("1")
-        more = {"contract": "BTC/USD", "side": "SELL", "quantity": D("0.5")}
+        more: dict[str, Any] = {"contract": "BTC/USD", "side": "SELL", "quantity": D("0.5")}
         self.s.venue.tell_order("1", "0", False, **more)
         self.s.clock.pump([0.1] * 10)
         self.assertEqual((len(self.placed()), self.hedges.is_busy), (1, True))

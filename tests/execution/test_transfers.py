@@ -13,6 +13,7 @@ from execution.intake import UNPROVEN, Intake
 from execution.intents import Names
 from execution.transfers import Transfers
 from model.decision import Transfer
+from model.instrument import Instrument
 from model.limits import Limits
 from model.records import TransitRecord
 from tests.execution.support import ScriptedVenue, Surroundings
@@ -166,6 +167,16 @@ class TransferTests(SynchronousTestCase):
         self.source.withdrawals[0].callback("R")
         self.successResultOf(closing)
         self.assertEqual(self.only().state, "requested")
+
+    def test_a_currency_that_leaves_in_steps(self) -> None:
+        """The amount is cut to the venue's step; less than its smallest withdrawal is not asked for."""
+        self.source.instruments["BTC"] = Instrument("BTC", lot=D("0.01"), min_quantity=D("0.1"))
+        self.carry("0.519")
+        self.assertEqual(self.source.calls[0][2], D("0.51"))
+        self.source.withdrawals[0].errback(Refused("source", "requestWithdrawal", "no", Reason.FUNDS))
+        self.s.clock.advance(100)
+        self.carry("0.09")
+        self.assertEqual(len(self.source.calls), 1)
 
     def test_limits(self) -> None:
         """Per transfer, per day, and not too often."""
