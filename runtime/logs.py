@@ -13,6 +13,7 @@ from typing import IO, Any
 from urllib.parse import quote, quote_plus
 
 from attrs import frozen
+from twisted.internet.protocol import Factory
 from twisted.logger import (
     FilteringLogObserver,
     ILogObserver,
@@ -29,6 +30,7 @@ from zope.interface import implementer
 HIDDEN = "<secret>"
 #: A shorter text is part of too many ordinary words to be told from them.
 _SHORTEST = 4
+_LIBRARIES = ("twisted", "autobahn", "log_legacy")
 _LEVELS = {
     logging.DEBUG: LogLevel.debug,
     logging.INFO: LogLevel.info,
@@ -104,10 +106,20 @@ def start(level: str, stream: IO[str], json_file: str | None, secrets: Iterable[
         path = Path(json_file)
         path.parent.mkdir(parents=True, exist_ok=True)
         observers.append(JsonObserver(path.open("a", encoding="utf-8"), redactor))
-    wanted = LogLevelFilterPredicate(LogLevel.levelWithName(level))
+    wanted = _wanted(level)
     # Standard output stays the program's own: the console's address, a dry run's answer.
     globalLogBeginner.beginLoggingTo([FilteringLogObserver(one, [wanted]) for one in observers], redirectStandardIO=False)
     logging.basicConfig(handlers=[_FromLogging()], level=logging.WARNING, force=True)
+
+
+def _wanted(level: str) -> LogLevelFilterPredicate:
+    """What is at least ``level``; of the libraries' own telling only what is wrong, unless everything is asked for."""
+    wanted = LogLevelFilterPredicate(LogLevel.levelWithName(level))
+    if level == "info":
+        Factory.noisy = False  # Each socket would announce itself, in the name of whose factory it is.
+        for namespace in _LIBRARIES:
+            wanted.setLogLevelForNamespace(namespace, LogLevel.warn)
+    return wanted
 
 
 class _FromLogging(logging.Handler):
