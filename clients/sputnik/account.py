@@ -208,9 +208,9 @@ class Account:
         return fills_of(await self._history(session, born - self._slack), self.contracts)
 
     async def _history(self, session: Session, start: int, end: int | None = None) -> list[Posting]:
-        """Postings from ``start``; without ``end``, until now, however far ahead the venue's clock is."""
-        latest = self._microseconds() + self._slack if end is None else end
-        return read_history(await session.call("trader.get_transaction_history", max(0, start), latest))
+        """Postings from ``start``; without ``end`` until now, which the venue's own clock says best."""
+        span = (max(0, start),) if end is None else (max(0, start), end)
+        return read_history(await session.call("trader.get_transaction_history", *span))
 
 
 def _earlier(one: int | None, other: int | None) -> int | None:

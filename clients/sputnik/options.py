@@ -8,6 +8,7 @@ from urllib.parse import urlsplit
 
 from attrs import field, fields, frozen
 
+from clients.sputnik.signing import totp
 from model.money import decimal_of
 
 DEFAULT_PORTS = {"wss": 8443, "ws": 8880}
@@ -78,6 +79,17 @@ def _seconds(value: object) -> float:
     return found
 
 
+def _second_factor(value: object) -> str:
+    found = str(value)
+    if found:
+        # A secret that cannot make passwords must be told now, not when the venue asks for one; and not in its own words.
+        try:
+            totp(found, 0)
+        except ValueError:
+            raise ValueError("totp: expected the base32 secret of the second factor") from None
+    return found
+
+
 def _share(value: object) -> Decimal:
     found = decimal_of(str(value), "share")
     if not 0 <= found < 1:
@@ -99,7 +111,7 @@ class Options:
     """
 
     contracts: tuple[str, ...] = field(default=(), converter=_tickers)
-    totp: str = field(default="", repr=False)
+    totp: str = field(default="", repr=False, converter=_second_factor)
     allow_insecure: bool = field(default=False, converter=_is_true)
     ca_file: str = ""
     fee: Decimal = field(default=Decimal("0.01"), converter=_share)

@@ -158,7 +158,7 @@ class Session:
             await self._ready
         except ExchangeError:
             raise
-        except Exception as trouble:
+        except Exception as trouble:  # names, sockets, TLS and cancelling have no error in common, and none has done anything
             raise Retryable(self.access.venue, "connect", str(trouble) or type(trouble).__name__) from trouble
         finally:
             if limit.active():
@@ -220,8 +220,8 @@ class Session:
         venue = self.access.venue
         try:
             reply = self._wire.call(f"rpc.{procedure}", *arguments)
-        except Exception as trouble:  # autobahn raises several kinds where nothing can be sent
-            raise Retryable(venue, procedure, f"not sent: {trouble or type(trouble).__name__}") from trouble
+        except (Error, Disconnected) as trouble:
+            raise Retryable(venue, procedure, f"not sent: {trouble!r}") from trouble
         answer = await self._in_time(reply, procedure, is_write)
         return result_of(venue, procedure, answer, is_write)
 
@@ -229,7 +229,7 @@ class Session:
         """Hear the events of ``topic`` from now on; returns once the venue has confirmed it. ``listener`` must not raise."""
         try:
             reply = self._wire.subscribe(lambda *arguments, **_: listener(arguments[0] if arguments else None), topic)
-        except Exception as trouble:
+        except (Error, Disconnected) as trouble:
             raise Retryable(self.access.venue, f"subscribe {topic}", f"not sent: {trouble!r}") from trouble
         await self._in_time(reply, f"subscribe {topic}", False)
 
@@ -238,11 +238,9 @@ class Session:
         try:
             return await self._or_time_out(reply, call, is_write)
         except ApplicationError as error:
-            if error.error.startswith("wamp.close."):
-                raise unproven(venue, call, "the session ended before the answer", is_write) from error
             raise router_refusal(venue, call, error.error, is_write) from error
         except Error as error:
-            raise unproven(venue, call, str(error) or type(error).__name__, is_write) from error
+            raise unproven(venue, call, f"lost before the answer: {error!r}", is_write) from error
 
     def _or_time_out(self, reply: "Deferred[Any]", call: str, is_write: bool) -> "Deferred[Any]":
         """A second Deferred that gives up after a time; cancelling ``reply`` itself would send CANCEL."""

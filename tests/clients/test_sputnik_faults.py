@@ -224,6 +224,18 @@ class EventTests(FaultTestCase):
         recorded = await self.client.getTransactionHistory(now - timedelta(hours=1), now + timedelta(hours=1))
         self.assertEqual([t["id"] for t in recorded if t["type"] == "Withdrawal"], [t["id"] for t in self.told["transaction"]])
 
+    async def test_on_a_good_day_no_history_is_read(self) -> None:
+        """The events alone prove every execution, taking and resting: a doubt would wait longer than this test does."""
+        self.client = self.make_client(doubt="60")
+        await self.client.connect()
+        await self.bid(TAKING)
+        resting = await self.bid()
+        self.world.take(Side.SELL, "0.51", "50000")
+        self.world.take(Side.SELL, "0.02", "50000")
+        await self.until(lambda: sum(self.streamed().values()) == 2 * SIZE)
+        self.assertEqual({f"{resting}:1000000", f"{resting}:3000000"}, {id for id in self.streamed() if id.startswith(resting)})
+        self.assertEqual(await self.fills(), self.streamed())
+
     async def test_lost_cancel_event(self) -> None:
         """An order that vanished without a word is told as cancelled by the next full comparison."""
         self.client = self.make_client(reread_interval="0.3")

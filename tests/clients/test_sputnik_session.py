@@ -178,6 +178,35 @@ class NonsenseTests(PeerTestCase):
         sent = [frame[4] for frame in self.peer.frames if frame[0] == 48 and frame[3] == "rpc.trader.place_order"]
         self.assertEqual([[{"contract": PAIR, "price": 6_729_700, "quantity": 29_000_000, "side": "SELL"}]], sent)
 
+    async def test_what_is_not_streamed_is_asked_for(self) -> None:
+        """Another pair's book has no stream and no proven age; an unknown side or contract never leaves."""
+        level = {"price": 2_493_700, "quantity": 1_000_000}
+        self.peer.answers["rpc.market.get_order_book"] = {"contract": "BTC/USD", "bids": [level], "asks": []}
+        book = await self.client.getOrderBook("BTC/USD")
+        self.assertEqual(Decimal("249.37"), book["bids"][0]["price"])
+        self.assertIsNone(self.client.bookAsOf("BTC/USD"))
+        buying: Any = "buy"
+        await self.fails(Refused, self.client.placeOrder(PAIR, Decimal(1), Decimal(50_000), buying))
+        await self.fails(Refused, self.client.getCurrentAddress("XXX"))
+        await self.fails(Refused, self.client.cancelOrder("no number"))
+        self.assertFalse([frame for frame in self.peer.frames if frame[0] == 48 and frame[3].startswith("rpc.trader.place")])
+
+    async def test_naive_times(self) -> None:
+        """A time without a zone would be guessed: it is an error, through the Deferred."""
+        naive = datetime(2026, 1, 1)  # noqa: DTZ001  # that is the point
+        await self.fails(ValueError, self.client.getTradeHistory(naive, naive))
+
+    async def test_answers_of_the_wrong_kind(self) -> None:
+        """A cancel or withdrawal answered by neither yes nor no may have been done."""
+        self.peer.answers["rpc.trader.cancel_order"] = 1
+        self.peer.answers["rpc.trader.request_withdrawal"] = "soon"
+        self.peer.answers["rpc.trader.place_order"] = {"id": 12}
+        self.peer.answers["rpc.trader.get_current_address"] = 7
+        await self.fails(OutcomeUnknown, self.client.cancelOrder("12"))
+        await self.fails(OutcomeUnknown, self.client.requestWithdrawal("BTC", Decimal(1), "addr"))
+        await self.fails(OutcomeUnknown, self.client.placeOrder(PAIR, Decimal(1), Decimal(50_000), "BUY"))
+        await self.fails(InvalidData, self.client.getCurrentAddress("BTC"))
+
     async def test_no_cancel_frame(self) -> None:
         """Giving up a call, by time or by the caller, is not told to the server: it would close the socket."""
         self.peer.answers["rpc.trader.get_positions"] = lambda: None

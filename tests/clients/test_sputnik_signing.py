@@ -75,6 +75,7 @@ class EndpointTests(SynchronousTestCase):
         options = read_options({"contracts": "BTC/HUF, BTC/USD", "fee": "0.002", "allow_insecure": "yes", "silence": "3"})
         self.assertEqual(("BTC/HUF", "BTC/USD"), options.contracts)
         self.assertEqual((Decimal("0.002"), True, 3.0), (options.fee, options.allow_insecure, options.silence))
+        self.assertNotIn("s3cret!", str(self.assertRaises(ValueError, read_options, {"totp": "s3cret!"})))
         for wrong in ({"allow_insecur": "true"}, {"allow_insecure": "maybe"}, {"fee": "1"}, {"silence": "0"}, {"doubt": "x"}):
             self.assertRaises(ValueError, read_options, wrong)
 
