@@ -69,7 +69,7 @@ def _trades(pool: Pool, side: Side, forced: Forced | None) -> list[Column]:
 
 def _trade_switches(pool: Pool, forced: Forced | None) -> list[Switch]:
     """A forced trade is no choice, and the other side none either."""
-    fixed, least = float(pool.settings.source_fee.fixed), float(pool.settings.min_action_value)
+    fixed, least = float(pool.settings.source_fee.fixed), float(pool.least)
     switches = {
         Side.BUY: Switch(Side.BUY.value, "trade", {SU: -fixed}, {SU: fixed}, least),
         Side.SELL: Switch(Side.SELL.value, "trade", {SU: -fixed}, {}, least),
@@ -84,7 +84,7 @@ def _transfers(pool: Pool) -> list[tuple[Column, Switch]]:
     s = pool.settings
     fixed, share = float(s.fiat_exchange_cost.fixed), float(s.fiat_exchange_cost.proportional)
     bid, ask, btc, network = float(pool.fiat_bid), float(pool.fiat_ask), float(pool.best_bid), float(s.btc_fee)
-    least = float(s.min_action_value)
+    least = float(pool.least)
 
     def way(name: str, group: str, moves: Moves, taken: str, worth: float, once: Moves) -> tuple[Column, Switch]:
         return Column(name, name, moves, {taken: 1.0}, worth), Switch(name, group, once, {}, least)

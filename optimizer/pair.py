@@ -26,7 +26,7 @@ class Pair:
         self.source_cash, self.source_btc = float(there.source_cash), float(there.source_btc)
         self.held_cash, self.held_btc = float(later.source_cash), float(later.source_btc)
         self.fee, self.fee_fixed = float(s.source_fee.proportional), float(s.source_fee.fixed)
-        self.least, self.network = float(s.min_action_value), float(s.btc_fee)
+        self.least, self.network = float(pool.least), float(s.btc_fee)
         k, aversion = float(s.deviation_penalty), float(s.risk_aversion)
         fixed, share = float(s.fiat_exchange_cost.fixed), float(s.fiat_exchange_cost.proportional)
         coin = Way(1.0, self.network, self.least / bid)

@@ -13,6 +13,9 @@ from model.settings import Settings
 from model.snapshot import Snapshot, VenueView
 from model.transfer import Transit
 
+#: The smallest amount of cash that is moved.
+CENT = Decimal("0.01")
+
 
 class Unsound(Exception):
     """An input that no decision can be made from; the text says which, for a person."""
@@ -96,6 +99,11 @@ class Pool:
     def fair(self) -> Decimal | None:
         """BTC in target currency between both mids; None if nobody asks at the source."""
         return None if self.source_mid is None else self.source_mid / ((self.fiat_bid + self.fiat_ask) / 2)
+
+    @property
+    def least(self) -> Decimal:
+        """What an action must be worth at least: without any minimum, paying a fee to move nothing would count as one."""
+        return max(self.settings.min_action_value, CENT)
 
     @property
     def reserve(self) -> Balances:

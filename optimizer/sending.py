@@ -11,10 +11,10 @@ from model.money import ZERO
 from model.order import Side
 from model.transfer import Destination, Place
 from optimizer.evaluate import GRAIN, NOTHING, Plan, Valuation, evaluate
-from optimizer.pool import Balances, Forced, Pool
+from optimizer.pool import CENT, Balances, Forced, Pool
 
-#: Steps of transfers.
-COIN, CENT = Decimal("0.00000001"), Decimal("0.01")
+#: The step of coins on the move; that of cash is a cent.
+COIN = Decimal("0.00000001")
 
 
 @frozen
@@ -94,7 +94,7 @@ def _on_steps(pool: Pool, plan: Plan, instrument: Instrument) -> Plan:
 
     def step(wanted: Decimal, there: Decimal, grain: Decimal, worth: Decimal) -> Decimal:
         quantity = max(ZERO, min(wanted, there)).quantize(grain, ROUND_DOWN)
-        return quantity if quantity * worth >= s.min_action_value else ZERO
+        return quantity if quantity * worth >= pool.least else ZERO
 
     coins_out = step(plan.btc, left.source_btc, COIN, pool.best_bid)
     coins_back = step(-plan.btc, left.target_btc, COIN, pool.best_bid)
