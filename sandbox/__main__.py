@@ -14,6 +14,8 @@ from twisted.internet.defer import Deferred
 from sandbox.options import BadOptions
 from sandbox.service import Sandbox
 
+_STOPPING = (signal.SIGINT, signal.SIGTERM)
+
 
 def read_section(path: Path) -> dict[str, str]:
     """The raw [sandbox] section of a config file.
@@ -57,10 +59,13 @@ def main(arguments: list[str]) -> int:
             print(f"{name} login: {id} / {secret}", flush=True)  # noqa: T201
 
     def stop() -> None:
+        for number in _STOPPING:
+            # Whoever asks a second time does not want to wait.
+            signal.signal(number, signal.SIG_DFL)
         sandbox.stop().addBoth(lambda _: reactor.stop())
 
     reactor.callWhenRunning(lambda: Deferred.fromCoroutine(run()))
-    for number in (signal.SIGINT, signal.SIGTERM):
+    for number in _STOPPING:
         signal.signal(number, lambda *_: reactor.callFromThread(stop))
     reactor.run(installSignalHandlers=False)
     return status[0]

@@ -28,12 +28,16 @@ def answer_later(request: Request, body: bytes, reactor: Any, seconds: float) ->
 class _QuietSite(Site):
     """No access log: a busy sandbox would fill the pool's log with its own requests."""
 
+    noisy = False
+
     def log(self, _request: Request) -> None:
         return
 
 
 class Door(WrappingFactory):
     """HTTP (and what upgrades from it) on ``reactor``; ``admits`` is asked for each new connection."""
+
+    noisy = False
 
     def __init__(self, resource: IResource, reactor: Any, admits: Callable[[], bool] = lambda: True) -> None:
         site = _QuietSite(resource, timeout=None, reactor=reactor)  # type: ignore[no-untyped-call]

@@ -72,6 +72,7 @@ class StreamConnection(WebSocketServerProtocol):
 
 
 class _Factory(WebSocketServerFactory):
+    noisy = False
     protocol = StreamConnection  # type: ignore[assignment]
 
     def __init__(self, streams: "Streams", reactor: Any) -> None:

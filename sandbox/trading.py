@@ -60,8 +60,8 @@ class FeeSchedule:
         return floor_to(value * (self.maker if is_maker else self.taker), self.step)
 
     def reserve(self, value: Decimal) -> Decimal:
-        """The most that trades worth ``value`` (quote) together can cost in fees; not rounded."""
-        return value * max(self.maker, self.taker, ZERO)
+        """The most that trades worth ``value`` (quote) together can cost in fees: cut down parts never exceed a cut down sum."""
+        return floor_to(value * max(self.maker, self.taker, ZERO), self.step)
 
 
 @frozen

@@ -72,7 +72,7 @@ class Venue:
 
     @contextmanager
     def together(self) -> Iterator[None]:
-        """Tell the book changes made inside as one per contract, at the end."""
+        """Tell the book changes made inside as one per contract, at the end (after the matches that made them)."""
         self._is_batching = True
         try:
             yield

@@ -13,8 +13,8 @@ from twisted.logger import Logger
 
 #: Wall seconds between two steps: a few book updates per second at most, whatever the speed.
 STEP = 0.25
-#: World seconds that one step of a tick by hand takes at most.
-_LONGEST_STEP = 15.0
+#: A tick by hand is cut into steps of so many world seconds, or, if it is long, into so many steps.
+_TICK_STEP, _MOST_STEPS = 15.0, 2_000
 
 
 class WorldClock:
@@ -48,8 +48,9 @@ class WorldClock:
 
     def tick(self, seconds: float) -> None:
         """Let ``seconds`` of world time pass at once."""
+        longest = max(_TICK_STEP, seconds / _MOST_STEPS)
         while seconds > 0:
-            step = min(seconds, _LONGEST_STEP)
+            step = min(seconds, longest)
             self._step(step)
             seconds -= step
 

@@ -18,6 +18,7 @@ from twisted.internet.task import Clock
 from twisted.trial.unittest import SynchronousTestCase, TestCase
 from twisted.web.client import HTTPConnectionPool
 
+from model.order import Side
 from sandbox.options import BadOptions
 from sandbox.service import Sandbox
 from sandbox.world_clock import STEP, WorldClock
@@ -89,6 +90,20 @@ class Endpoints(ServiceCase):
         self.assertEqual(len((await caller.result("OpenOrders"))["open"]), 1)
         await self.ask("POST", "/restart", {"venue": "kraken", "cancel_orders": True})
         self.assertEqual((await caller.result("OpenOrders"))["open"], {})
+        await self.ask("POST", "/restart", {"venue": "sputnik"})
+        self.assertEqual(self.status, 200)
+
+    async def test_other_currencies(self) -> None:
+        """The same world with pounds, from real ports, at another tick and lot."""
+        options = {"target_currency": "GBP", "target_balance": "GBP 5000, BTC 1", "target_tick": "1", "target_lot": "0.01"}
+        other = Sandbox({**options, "clock": "paused"}, reactor, lambda: datetime.now(UTC))
+        await other.start()
+        self.addCleanup(other.stop)
+        other.clock.tick(3_600)
+        best = other.world.venues["sputnik"].best("BTC/GBP", Side.BUY)
+        assert best is not None
+        self.assertLess(abs(best.price / other.scenario.fair_at_target() - 1), D("0.02"))
+        self.assertEqual(set(other.world.truth()["conserved"].values()), {True})
 
     async def test_port_in_use(self) -> None:
         """A port that is taken is a failed start that leaves nothing open."""
@@ -213,6 +228,13 @@ class Time(SynchronousTestCase):
         self.assertEqual(self.passed, [])
         clock.tick(100)
         self.assertEqual((sum(self.passed), clock.clock.seconds()), (100.0, 100.0))
+
+    def test_long_tick(self) -> None:
+        """A month at once is cut into a bounded number of steps, and none of it is lost."""
+        clock = self.clock(1, is_paused=True)
+        clock.tick(30 * 86_400)
+        self.assertAlmostEqual(sum(self.passed), 30 * 86_400)
+        self.assertLessEqual(len(self.passed), 2_001)
 
     def test_stall(self) -> None:
         """After a stall of the process the world does not rush through all that it missed."""
