@@ -5,11 +5,12 @@ import logging
 from decimal import Decimal
 from io import StringIO
 
-from twisted.logger import Logger, LogLevel, LogPublisher
+from twisted.internet.protocol import Factory
+from twisted.logger import FilteringLogObserver, Logger, LogLevel, LogPublisher
 from twisted.python.failure import Failure
 from twisted.trial.unittest import SynchronousTestCase
 
-from runtime.logs import JsonObserver, Redactor, TextObserver, _FromLogging
+from runtime.logs import JsonObserver, Redactor, TextObserver, _FromLogging, _wanted
 
 SECRET = 'k3y/with+"quotes"=='
 
@@ -61,6 +62,17 @@ class LogTests(SynchronousTestCase):
     def test_longer_secret_first(self) -> None:
         """One secret that begins another leaves no part of it."""
         self.assertEqual(Redactor(["pass", "password1"]).clean("password1 pass"), "<secret> <secret>")
+
+    def test_libraries_are_quiet(self) -> None:
+        """What libraries announce is left out, unless everything is asked for; what is wrong with them never is."""
+        self.patch(Factory, "noisy", True)
+        for level, shown in (("info", ["pool", "lost"]), ("debug", ["pool", "open", "lost"]), ("warn", ["lost"])):
+            stream = StringIO()
+            observer = FilteringLogObserver(TextObserver(stream, Redactor(())), [_wanted(level)])
+            Logger("trader.pool", observer=observer).info("pool")
+            Logger("twisted.web.client", observer=observer).info("open")
+            Logger("twisted.web.client", observer=observer).warn("lost")
+            self.assertEqual([line.split()[-1] for line in stream.getvalue().splitlines()], shown)
 
     def test_python_logging_arrives(self) -> None:
         """Records of Python's logging come as events of the same level."""
