@@ -1,5 +1,6 @@
 """The session against a scripted peer: what is said at log-in, over TLS, and to a server that makes no sense."""
 
+import shutil
 import tempfile
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
@@ -248,7 +249,9 @@ class TlsTests(PeerTestCase):
         )
         pem = certificate.public_bytes(serialization.Encoding.PEM)
         secret = key.private_bytes(serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption())
-        self.authority = Path(tempfile.mkdtemp()) / "ca.pem"
+        folder = Path(tempfile.mkdtemp())
+        self.addCleanup(shutil.rmtree, folder)
+        self.authority = folder / "ca.pem"
         self.authority.write_bytes(pem)
         context = ssl.PrivateCertificate.loadPEM(pem + secret).options()
         self.tls_port = await self.listen(SSL4ServerEndpoint(reactor, 0, context, interface="127.0.0.1"))
