@@ -256,6 +256,8 @@ def transit_of(view: PoolView, id: str) -> TransitRecord | None:
 def alarms(view: PoolView) -> list[Alarm]:
     """What a person should look at, the worst first; shown on every page."""
     found = []
+    if view.state == "HALTED":
+        found.append(Alarm(f"HALTED: {view.reason or 'a person must look'}", "/differences"))
     if view.differences:
         what = ", ".join(f"{name} {amount:+f}" for name, amount in view.differences.items())
         found.append(Alarm(f"The books differ from a venue: {what}", "/differences"))

@@ -190,6 +190,7 @@ def view(**changes: Any) -> PoolView:
         obligations=(owed,),
         fills=fills(),
         changes=(ParameterChange(NOW - 5000 * _SECOND, "ann", {"trader.quote_size": ("0.2", "0.25")}),),
+        result_today=D("193.13"),
         profit=(Term("spread earned", D("312.40")), Term("fees", D("-101.22")), Term("price moves", D("-18.05"))),
     )
     return attrs.evolve(base, **changes)
@@ -309,8 +310,8 @@ class FakePool:
         return succeed(None)
 
     def accept_differences(self, who: str) -> "Deferred[None]":
-        if not self.shown.differences:
-            return fail(NotNow("there are no differences"))
+        if self.shown.state != "HALTED":
+            return fail(NotNow(f"there is nothing to accept: the pool is {self.shown.state}"))
         self.told.append(("accept", who))
         self.show(differences={}, state="READY")
         return succeed(None)

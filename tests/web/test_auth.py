@@ -78,10 +78,11 @@ class Login(ConsoleCase):
 
     def test_pages_need_a_login(self) -> None:
         """Every page leads to the login, which leads back."""
-        for path in ("/trader", "/health", "/tasks/w-1", "/events/trader", "/export/fills.csv", "/start"):
+        for path in ("/trader", "/health", "/tasks/w-1", "/export/fills.csv", "/start"):
             response, _ = self.ask("GET", path)
             self.assertEqual(response.code, 303, path)
             self.assertEqual(response.headers.getRawHeaders("location"), [f"/login?next={path}"])
+        self.assertEqual(self.ask("GET", "/events/trader")[0].code, 401)
 
 
 class Secure(ConsoleCase):

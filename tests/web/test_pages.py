@@ -256,6 +256,14 @@ class Work(ConsoleCase):
         self.assertEqual(self.send("/differences", self.session, {})[0].code, 303)
         self.assertEqual(self.pool.told, [("accept", "ann")])
 
+    def test_a_tripped_guard_is_re_armed_by_a_person(self) -> None:
+        """HALTED without differences leads to the same page, which says what tripped."""
+        self.pool.show(state="HALTED", reason="lost 312 USD in 24 hours")
+        self.assertIn('<a href="/differences">HALTED: lost 312 USD in 24 hours</a>', self.browse("/trader", self.session)[1])
+        self.assertIn("I have looked: re-arm and go on", self.browse("/differences", self.session)[1])
+        self.assertEqual(self.send("/differences", self.session, {})[0].code, 303)
+        self.assertEqual(self.send("/differences", self.session, {})[0].code, 409)
+
     def test_csv(self) -> None:
         """Every digit, times as ISO 8601, and no formula of a stranger."""
         _, fills = self.browse("/export/fills.csv", self.session)

@@ -41,6 +41,10 @@ function watchLink() {
     const text = lost ? "No news: what you see may be old" : "Live";
     if (link.textContent !== text) link.textContent = text;
   }
+  document.addEventListener("htmx:sse:error", (event) => {
+    // The session has ended: nothing of the pool stays on an unattended screen.
+    if (event.detail.status === 401) location.reload();
+  });
   document.addEventListener("visibilitychange", () => { heard = Date.now(); });
   setInterval(show, 1000);
 }
