@@ -96,7 +96,8 @@ class Intake:
         await self._chase(place)
 
     async def _take(self, place: Place, transaction: Transaction) -> None:
-        if transaction.type == "Trade" or transaction.state != "done" or transaction.change == 0:
+        is_coming = transaction.is_credit and transaction.state == "pending"
+        if transaction.type == "Trade" or is_coming or transaction.change == 0:
             return  # trades are booked as fills, with their prices
         transit, counter = self._match(place, transaction)
         fee_account = "fee:network" if transaction.ticker == self._btc else "fee:bank"
@@ -172,9 +173,10 @@ class Intake:
     def _returned(self, place: Place, transaction: Transaction) -> TransitRecord | None:
         for transit in self._oldest_first():
             if transit.origin == place and transit.ticker == transaction.ticker and transit.state == "travelling":
-                names_it = transit.address is not None and transit.address in (transaction.note, transaction.address or "")
-                begins = transit.address is not None and transaction.note.startswith(transit.address)
-                if transit.quantity == transaction.quantity and (names_it or begins):
+                same = transit.reference is not None and transit.reference == transaction.reference
+                told = (transaction.note, transaction.address or "")
+                names_it = transit.address is not None and any(text.startswith(transit.address) for text in told)
+                if transit.quantity == transaction.quantity and (same or names_it):
                     return transit
         return None
 

@@ -79,7 +79,8 @@ class TransactionShape(TypedDict):
     ``quantity`` is never negative; ``direction`` credit adds to our balance, debit takes from it. ``fee`` (same ticker)
     has been taken besides, never inside ``quantity``. ``address`` and ``reference`` (network transaction id or the
     venue's own request id) are None where the venue does not tell; ``id`` is unique and the same however often told.
-    ``state`` is "done" once the balance has moved for good, "pending" and "cancelled" otherwise.
+    ``state`` is that of the transfer behind it: a "pending" credit is not ours yet; a debit has left our balance whatever its
+    state is, and if it comes back that is a posting of its own.
     """
 
     id: str

@@ -168,6 +168,15 @@ class TransferTests(SynchronousTestCase):
         self.successResultOf(closing)
         self.assertEqual(self.only().state, "requested")
 
+    def test_a_debit_counts_before_the_transfer_is_through(self) -> None:
+        """The venue still says pending, and the money has left the balance all the same; a pending credit has not come."""
+        self.carry()
+        self.source.withdrawals[0].callback("R")
+        self.read("source", type="Withdrawal", contract="BTC", quantity=D(1), reference="R", state="pending")
+        self.assertEqual((self.only().state, self.books.balance("source", "BTC")), ("travelling", D(-1)))
+        self.read("target", type="Deposit", contract="BTC", quantity=D(1), address="target-BTC-address", state="pending")
+        self.assertEqual((self.only().state, self.books.balance("target", "BTC")), ("travelling", D(0)))
+
     def test_a_currency_that_leaves_in_steps(self) -> None:
         """The amount is cut to the venue's step; less than its smallest withdrawal is not asked for."""
         self.source.instruments["BTC"] = Instrument("BTC", lot=D("0.01"), min_quantity=D("0.1"))
