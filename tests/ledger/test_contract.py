@@ -7,13 +7,14 @@ from twisted.trial.unittest import SkipTest, SynchronousTestCase
 from ledger.sql import SqlLedger
 from tests.contracts.ledger import LedgerContract
 from tests.ledger import postgres
+from tests.ledger.folders import new_folder
 
 
 class SqliteContractTests(LedgerContract, SynchronousTestCase):
     """On a file."""
 
     def setUp(self) -> None:
-        self.url = f"sqlite:///{self.mktemp()}/var/ilp.db"
+        self.url = f"sqlite:///{new_folder(self)}/var/ilp.db"
         super().setUp()
 
     def make_ledger(self) -> Any:

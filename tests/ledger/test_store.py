@@ -21,6 +21,7 @@ from ledger.schema import metadata
 from ledger.sql import SqlLedger
 from tests.contracts.ledger import FILL, INTENT
 from tests.ledger import postgres
+from tests.ledger.folders import new_folder
 from tests.ledger.pump import Pump
 
 REPOSITORY = Path(__file__).parents[2]
@@ -67,7 +68,7 @@ class StoreCase(SynchronousTestCase):
 
     def file(self) -> tuple[Path, str]:
         """A path for a SQLite file, and its URL."""
-        path = Path(self.mktemp()).absolute() / "ilp.db"
+        path = new_folder(self) / "var" / "ilp.db"
         return path, f"sqlite:///{path}"
 
     def database(self) -> str:
@@ -114,7 +115,7 @@ class MigrationTests(StoreCase):
         ledger = self.opened(url)
         self.pump.wait(ledger.intend(INTENT))
         self.pump.wait(ledger.close())
-        newer = Path(self.mktemp())
+        newer = new_folder(self) / "newer"
         shutil.copytree(migrations.HERE, newer)
         (newer / "versions" / "r0002_more.py").write_text(
             "from alembic import op\nrevision, down_revision = '0002', '0001'\n"
@@ -140,7 +141,6 @@ class StoreTests(StoreCase):
     def test_no_such_place(self) -> None:
         """A file that cannot be made is a LedgerError, and another attempt may succeed."""
         path, url = self.file()
-        path.parent.parent.mkdir(parents=True, exist_ok=True)
         path.parent.write_text("in the way")
         ledger = self.ledger_on(url)
         self.assertRaises(LedgerError, self.pump.wait, ledger.open())

@@ -1,6 +1,7 @@
 """Price history: asked once, kept in a file, only finished bars."""
 
 import json
+import tempfile
 from datetime import UTC, datetime
 from decimal import Decimal
 from pathlib import Path
@@ -56,7 +57,9 @@ class HistoryTests(SynchronousTestCase):
     """At noon of day 20000; a month is 30 days."""
 
     def setUp(self) -> None:
-        self.folder = Path(self.mktemp())
+        temporary = tempfile.TemporaryDirectory(prefix="ilp-test-")
+        self.addCleanup(temporary.cleanup)
+        self.folder = Path(temporary.name) / "history"
         self.venue = VenueWithHistory(19_000, 20_000)
         self.now = NOON
 

@@ -12,8 +12,10 @@ down_revision = None
 def upgrade() -> None:
     """Create all tables."""
     _create_books()
-    _create_trading()
+    _create_orders()
+    _create_postings_of_venues()
     _create_work()
+    _create_tasks()
     _create_memory()
 
 
@@ -45,8 +47,8 @@ def _create_books() -> None:
     )
 
 
-def _create_trading() -> None:
-    """Orders, executions, postings of the venues."""
+def _create_orders() -> None:
+    """What was meant, and what became of it."""
     op.create_table(
         "intents",
         sa.Column("id", sa.Text, nullable=False),
@@ -68,6 +70,10 @@ def _create_trading() -> None:
     )
     op.create_index(op.f("ix_intents_created"), "intents", ["created"])
     op.create_index(op.f("ix_intents_state"), "intents", ["state"])
+
+
+def _create_postings_of_venues() -> None:
+    """Executions and postings, as the venues told them."""
     op.create_table(
         "fills",
         sa.Column("place", sa.Text, nullable=False),
@@ -104,7 +110,7 @@ def _create_trading() -> None:
 
 
 def _create_work() -> None:
-    """What is still to be done."""
+    """What is still to be traded, and what travels."""
     op.create_table(
         "obligations",
         sa.Column("id", sa.Text, nullable=False),
@@ -142,6 +148,10 @@ def _create_work() -> None:
     )
     op.create_index(op.f("ix_transits_state"), "transits", ["state"])
     op.create_index(op.f("ix_transits_created"), "transits", ["created"])
+
+
+def _create_tasks() -> None:
+    """What a person is to do."""
     op.create_table(
         "tasks",
         sa.Column("id", sa.Text, nullable=False),
