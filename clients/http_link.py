@@ -210,6 +210,7 @@ class HttpLink:
         if self._is_closed:
             raise Retryable(self._venue, request.call, "the connection is closed")
         body = None if request.body is None else ExactBody(request.body)
+        began = self._clock.seconds()
         try:
             status, answer = await Deferred.fromCoroutine(self._exchange(request, body)).addTimeout(self._timeout, self._clock)
         except AnswerTooLong as error:
@@ -217,7 +218,10 @@ class HttpLink:
         except (ConnectError, DNSLookupError) as error:
             raise Retryable(self._venue, request.call, f"no connection: {error}") from error
         except BROKEN as error:
-            raise self._unanswered(request, body, _words(error, self._timeout)) from error
+            # Twisted may wrap the time-out's own cancel, so the clock is asked what it was.
+            is_late = self._clock.seconds() - began >= self._timeout
+            words = f"no answer within {self._timeout:g} s" if is_late else _words(error)
+            raise self._unanswered(request, body, words) from error
         self._check_status(request, status, answer)
         try:
             return parse(answer)
@@ -255,14 +259,10 @@ class HttpLink:
         return (OutcomeUnknown if request.is_write else InvalidData)(self._venue, request.call, words)
 
 
-def _words(error: BaseException, timeout: float) -> str:
-    if isinstance(error, DeferredTimeout):
-        return f"no answer within {timeout:g} s"
-    if isinstance(error, CancelledError | ConnectingCancelledError):
-        return "given up, the connection is being closed"
+def _words(error: BaseException) -> str:
     if isinstance(error, ResponseFailed | RequestTransmissionFailed):
-        return "connection lost: " + "; ".join(reason.getErrorMessage() for reason in error.reasons)
-    return f"connection lost: {error}"
+        return "connection lost: " + "; ".join(f"{reason.value!r}" for reason in error.reasons)
+    return f"connection lost: {error!r}"
 
 
 def _beginning(answer: bytes) -> str:

@@ -8,12 +8,12 @@ from typing import Any
 
 from attrs import define, field
 
-from clients.errors import InvalidData, Reason, Refused
+from clients.errors import InvalidData, OutcomeUnknown, Reason, Refused
 from clients.kraken import history, wire
 from clients.kraken.faults import VENUE
 from clients.kraken.rest import KrakenRest
 from clients.kraken.wire import Market, reading
-from model.money import decimal_of, plain
+from model.money import plain
 from model.shapes import FillShape, PositionShape, TransactionShape
 
 #: More pages than this of one history are a venue that never ends, not a history.
@@ -104,7 +104,7 @@ class Account:
                 page = result[name]
                 found.update(page)
                 offset += len(page)
-                count = decimal_of(result["count"], "count")
+                count = wire.number(result["count"], "count")
             if not page or offset >= count:
                 return found
         raise InvalidData(VENUE, call, f"more than {MOST_PAGES} pages")
@@ -153,8 +153,11 @@ class Account:
             words = f"{address} is not among the account's confirmed {ticker} addresses; Kraken sends nowhere else"
             raise Refused(VENUE, "WithdrawAddresses", words, Reason.ADDRESS)
         answer = await self._rest.private("Withdraw", asset=asset, key=keys[0], address=address, amount=plain(amount))
-        with reading("Withdraw"):
+        try:
             return wire.text(answer["refid"], "refid")
+        except (KeyError, TypeError, ValueError) as error:
+            # It was not refused: the money may be on its way.
+            raise OutcomeUnknown(VENUE, "Withdraw", f"no reference in {answer!r:.200}") from error
 
     def _asset(self, call: str, ticker: str) -> str:
         asset = self._market.asset(ticker)

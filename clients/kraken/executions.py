@@ -11,8 +11,8 @@ from typing import Any
 
 from attrs import field, frozen
 
-from clients.kraken.wire import OVER, microseconds_of_text, number, positive, side, text
-from model.money import ZERO, decimal_of
+from clients.kraken.wire import OVER, exact, microseconds_of_text, number, optional_text, positive, side, text
+from model.money import ZERO
 from model.shapes import FillShape, OrderShape
 
 #: Orders that are remembered, so that a fill that comes after the end of its order still finds it.
@@ -108,7 +108,8 @@ class Executions:
 
 def _is_late(known: Mapping[str, Any], told: Mapping[str, Any]) -> bool:
     ended = known.get("order_status") in ENDED and told.get("order_status", "") not in ENDED
-    taken_back = "cum_qty" in known and "cum_qty" in told and number(told["cum_qty"], "cum_qty") < decimal_of(known["cum_qty"])
+    before, now = known.get("cum_qty", ZERO), told.get("cum_qty")
+    taken_back = now is not None and number(now, "cum_qty") < exact(before, "cum_qty")
     return ended or taken_back
 
 
@@ -126,17 +127,17 @@ def _order(id: str, merged: Mapping[str, Any]) -> OrderShape:
         "quantity_left": quantity - done,
         "is_cancelled": merged["order_status"] in OVER,
         "timestamp": merged["opened"],
-        "client_id": merged.get("cl_ord_id") or None,
+        "client_id": optional_text(merged.get("cl_ord_id"), "cl_ord_id"),
     }
 
 
 def _fill(entry: Mapping[str, Any], merged: Mapping[str, Any]) -> FillShape:
-    fees = {text(fee["asset"], "fee asset"): decimal_of(fee["qty"], "fee") for fee in entry.get("fees", ())}
+    fees = {text(fee["asset"], "fee asset"): exact(fee["qty"], "fee") for fee in entry.get("fees", ())}
     return {
         # The id that TradesHistory has as its key; trade_id is the public trade's number.
         "id": text(entry["exec_id"], "exec_id"),
         "order_id": text(entry["order_id"], "order_id"),
-        "client_id": merged.get("cl_ord_id") or None,
+        "client_id": optional_text(merged.get("cl_ord_id"), "cl_ord_id"),
         "contract": text(merged["symbol"], "symbol"),
         "side": side(merged["side"]),
         "price": positive(entry["last_price"], "last_price"),

@@ -10,8 +10,7 @@ from typing import Any, Literal
 
 from attrs import frozen
 
-from clients.kraken.wire import Market, microseconds, text
-from model.money import decimal_of
+from clients.kraken.wire import Market, exact, microseconds, optional_text, text
 from model.shapes import TransactionShape, TransactionType
 
 State = Literal["done", "pending", "cancelled"]
@@ -54,7 +53,7 @@ def _funding(entry: Mapping[str, Any]) -> Funding:
         raise ValueError(f"status {status!r} is none of {', '.join(_STATES)}")
     # A person's cancel shows beside a status that may still say Pending.
     state = "cancelled" if entry.get("status-prop") in ("canceled", "cancelled") else _STATES[status]
-    return Funding(entry.get("info") or None, entry.get("txid") or None, state)
+    return Funding(optional_text(entry.get("info"), "info"), optional_text(entry.get("txid"), "txid"), state)
 
 
 def transactions(ledger: Mapping[str, Any], known: Market, fundings: Mapping[str, Funding]) -> list[TransactionShape]:
@@ -64,18 +63,18 @@ def transactions(ledger: Mapping[str, Any], known: Market, fundings: Mapping[str
 
 
 def _transaction(id: str, entry: Mapping[str, Any], known: Market, told: Funding | None) -> TransactionShape:
-    amount = decimal_of(entry["amount"], "amount")
+    amount = exact(entry["amount"], "amount")
     kind = _TYPES.get(text(entry["type"], "type"), "Other")
-    reference = text(entry["refid"], "refid") if entry["refid"] else None
+    reference = optional_text(entry["refid"], "refid")
     return {
         "id": text(id, "ledger id"),
         "contract": known.ticker(text(entry["asset"], "asset")),
         "type": kind,
         "direction": "credit" if amount > 0 else "debit",
         "quantity": abs(amount),
-        "fee": decimal_of(entry["fee"], "fee"),
-        "balance": decimal_of(entry["balance"], "balance"),
-        "note": " ".join(filter(None, (entry["type"], entry.get("subtype"), reference))),
+        "fee": exact(entry["fee"], "fee"),
+        "balance": exact(entry["balance"], "balance"),
+        "note": " ".join(filter(None, (entry["type"], optional_text(entry.get("subtype"), "subtype"), reference))),
         "address": told.address if told else None,
         # A withdrawal keeps the id that its request was answered with; a deposit is known by the network's.
         "reference": (told.transaction_id if told and kind == "Deposit" else None) or reference,

@@ -25,6 +25,8 @@ SIDES: Mapping[str, SideName] = {"buy": "BUY", "sell": "SELL"}
 #: Length of a bar, in Kraken's minutes.
 INTERVALS: Mapping[Period, str] = {"minute": "1", "hour": "60", "day": "1440"}
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+#: Before and after the point; the largest number of any venue has fewer.
+MOST_DIGITS = 30
 OVER = frozenset({"canceled", "expired"})
 
 
@@ -63,9 +65,10 @@ class Market:
 
     def ticker(self, asset: str) -> str:
         """Our ticker of an asset id; what is staked or held keeps its suffix (``XBT.F`` is ``BTC.F``: not spendable)."""
+        if asset in self.tickers:
+            return self.tickers[asset]
         stem, dot, suffix = asset.partition(".")
-        known = self.tickers.get(asset) or self.tickers.get(stem) or RENAMED.get(stem, stem)
-        return known if not dot or known.endswith(dot + suffix) else known + dot + suffix
+        return self.tickers.get(stem, _renamed(stem)) + dot + suffix
 
     def asset(self, ticker: str) -> str | None:
         """Kraken's id of ``ticker``; None if it has none."""
@@ -77,9 +80,20 @@ class Market:
         return pair.instrument.contract if pair else name
 
 
+def exact(value: object, what: str) -> Decimal:
+    """An exact number of a size that money can have.
+
+    ``1e999999`` is a number too, and as an integer it would fill the memory.
+    """
+    found = decimal_of(value, what)
+    if found and abs(found.adjusted()) > MOST_DIGITS:
+        raise ValueError(f"{what}: {value!r:.40} is no amount")
+    return found
+
+
 def number(value: object, what: str) -> Decimal:
     """An exact number that is not negative."""
-    found = decimal_of(value, what)
+    found = exact(value, what)
     if found < 0:
         raise ValueError(f"{what}: {found} is negative")
     return found
@@ -87,7 +101,7 @@ def number(value: object, what: str) -> Decimal:
 
 def positive(value: object, what: str) -> Decimal:
     """An exact number above zero."""
-    found = decimal_of(value, what)
+    found = exact(value, what)
     if found <= 0:
         raise ValueError(f"{what}: {found} is not positive")
     return found
@@ -100,24 +114,29 @@ def text(value: object, what: str) -> str:
     return value
 
 
+def optional_text(value: object, what: str) -> str | None:
+    """Text, or None where the venue has nothing to say."""
+    return None if value is None or value == "" else text(value, what)
+
+
 def side(value: object) -> SideName:
     """BUY or SELL."""
-    if value not in SIDES:
+    if not isinstance(value, str) or value not in SIDES:
         raise ValueError(f"side: {value!r} is neither buy nor sell")
-    return SIDES[str(value)]
+    return SIDES[value]
 
 
 def digits(value: object, what: str) -> int:
     """A number of decimal places, which Kraken writes as a number or as text."""
-    found = int(decimal_of(value, what))
-    if not 0 <= found <= 30:
+    found = int(exact(value, what))
+    if not 0 <= found <= MOST_DIGITS:
         raise ValueError(f"{what}: {found} decimal places are none")
     return found
 
 
 def microseconds(value: object) -> int:
     """Unix seconds, with or without a fraction, as microseconds."""
-    return int(decimal_of(value, "time") * 1_000_000)
+    return int(number(value, "time") * 1_000_000)
 
 
 def microseconds_of_text(value: object) -> int:
@@ -130,7 +149,7 @@ def microseconds_of_text(value: object) -> int:
 
 def market(assets: Mapping[str, Any], pairs: Mapping[str, Any]) -> Market:
     """``Assets`` and ``AssetPairs``. Pairs of the dark pool (``XBTUSD.d``) are left out: they trade otherwise."""
-    tickers = {id: RENAMED.get(entry["altname"], text(entry["altname"], "altname")) for id, entry in assets.items()}
+    tickers = {id: _renamed(text(entry["altname"], "altname")) for id, entry in assets.items()}
     known = Market(tickers, {}, {})
     by_contract: dict[str, Pair] = {}
     by_name: dict[str, Pair] = {}
@@ -143,6 +162,11 @@ def market(assets: Mapping[str, Any], pairs: Mapping[str, Any]) -> Market:
             if name:
                 by_name.setdefault(name, pair)
     return Market(tickers, by_contract, by_name)
+
+
+def _renamed(asset: str) -> str:
+    stem, dot, suffix = asset.partition(".")
+    return RENAMED.get(stem, stem) + dot + suffix
 
 
 def _pair(id: str, entry: Mapping[str, Any], known: Market) -> Pair:
@@ -164,28 +188,29 @@ def positions(result: Mapping[str, Any], known: Market) -> dict[str, PositionSha
     found: dict[str, PositionShape] = {}
     for asset, entry in result.items():
         ticker = known.ticker(asset)
-        balance = decimal_of(entry["balance"], f"{asset} balance")
+        balance = exact(entry["balance"], f"{asset} balance")
         held = number(entry.get("hold_trade", "0"), f"{asset} hold_trade")
         found[ticker] = {"contract": ticker, "position": balance, "available": balance - held}
     return found
 
 
 def order(id: str, entry: Mapping[str, Any], known: Market) -> OrderShape:
-    """An order of ``OpenOrders`` or ``QueryOrders``. One without a limit price (a market order of another's) has price 0."""
+    """An order of ``OpenOrders`` or ``QueryOrders``. One that is no limit order (a person's stop) has price 0."""
     description = entry["descr"]
-    quantity, done = positive(entry["vol"], "vol"), number(entry["vol_exec"], "vol_exec")
+    quantity, done = number(entry["vol"], "vol"), number(entry["vol_exec"], "vol_exec")
     if done > quantity:
         raise ValueError(f"order {id}: {done} of {quantity} is executed")
     return {
         "id": text(id, "order id"),
         "contract": known.contract(text(description["pair"], "pair")),
         "side": side(description["type"]),
-        "price": number(description["price"], "price"),
+        # What a stop or a market order has there is no limit, and may be "+50.0000%".
+        "price": number(description["price"], "price") if description["ordertype"] == "limit" else ZERO,
         "quantity": quantity,
         "quantity_left": quantity - done,
         "is_cancelled": text(entry["status"], "status") in OVER,
         "timestamp": microseconds(entry["opentm"]),
-        "client_id": entry.get("cl_ord_id") or None,
+        "client_id": optional_text(entry.get("cl_ord_id"), "cl_ord_id"),
     }
 
 
@@ -197,7 +222,7 @@ def orders(entries: Mapping[str, Any], known: Market) -> dict[str, OrderShape]:
 def fill(id: str, entry: Mapping[str, Any], known: Market) -> FillShape:
     """A trade of ``TradesHistory``, whose key is the ``exec_id`` of the stream. Its fee is in the quote currency."""
     contract = known.contract(text(entry["pair"], "pair"))
-    fee = decimal_of(entry["fee"], "fee")
+    fee = exact(entry["fee"], "fee")
     pair = known.pairs.get(contract)
     # Without the pair its quote is not known, and a fee in the wrong currency is worse than no answer.
     if pair is None and fee:
