@@ -92,8 +92,7 @@ def _scale(what: str, seeds: Sequence[int], depth: int | None = None, levels: in
 def _venues(count: int) -> None:
     """Several pairs of venues as one problem, its trades sharing one rule: at most one trade at a time."""
     problems = [problem_of(_tame(70_000 + 2 * number)) for number in range(count // 2)]
-    joined = _joined(problems)
-    elapsed, solution = _timed(partial(solve, joined, 60.0))
+    elapsed, solution = _timed(partial(solve, joined(problems), 60.0))
     print(f"{f'{count} venues, general core':<28}{1e3 * elapsed:>12.2f}{solution.bound - solution.value:>16.7f}")
 
 
@@ -101,8 +100,8 @@ def _tame(seed: int) -> Pool:
     return pool_of(*pool(seed, is_tame=True, depth=20))
 
 
-def _joined(problems: Sequence[Problem]) -> Problem:
-    """All of them beside each other, names kept apart by a number in front."""
+def joined(problems: Sequence[Problem]) -> Problem:
+    """All of them beside each other, names kept apart by a number in front; only the rule of one trade at a time is shared."""
 
     def named(number: int, amounts: Mapping[str, float]) -> dict[str, float]:
         return {f"{number} {name}": amount for name, amount in amounts.items()}
