@@ -193,6 +193,14 @@ class Browser(unittest.TestCase):
         ]
         self.assertEqual(serious, [], where)
 
+    def test_the_sessions_end(self) -> None:
+        """A page left open goes to the login by itself once its session is over: nothing of the pool stays on the screen."""
+        page = self.log_in(self.window())
+        other = page.context.new_page()
+        other.goto(f"{self.base}/health")
+        other.click("text=Log out")
+        expect(page.locator("#password")).to_be_visible(timeout=10_000)
+
     def test_a_lost_connection_is_said(self) -> None:
         """What may be old is marked as such."""
         context = self.log_in(self.window())
