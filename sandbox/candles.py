@@ -79,8 +79,3 @@ class PriceHistory:
             else:
                 found.append(evolve(bar, start=opened))
         return [bar for bar in found if bar.start >= start]
-
-    @property
-    def last(self) -> Bar | None:
-        """The newest bar."""
-        return self._bars[-1] if self._bars else None

@@ -1,7 +1,6 @@
 """The queue of one contract: price first, then time. It knows ids and quantities, not users or money."""
 
 from bisect import bisect_left, insort
-from collections.abc import Iterator
 from decimal import Decimal
 
 from model.book import Level
@@ -49,11 +48,6 @@ class _HalfBook:
     def levels(self, depth: int | None) -> list[Level]:
         return [Level(key * self._sign, self._shelves[key].total) for key in self._keys[:depth]]
 
-    def in_priority(self) -> Iterator[tuple[int, Decimal]]:
-        for key in self._keys:
-            for order_id in self._shelves[key].quantities:
-                yield order_id, key * self._sign
-
 
 class Queue:
     """Both sides of one contract's book, and which levels have changed since somebody last asked."""
@@ -77,10 +71,6 @@ class Queue:
     def levels(self, side: Side, depth: int | None = None) -> list[Level]:
         """The levels of ``side``, best first; all, or the best ``depth``."""
         return self._halves[side].levels(depth)
-
-    def in_priority(self, side: Side) -> Iterator[tuple[int, Decimal]]:
-        """Ids and prices of ``side``, in the order in which they would trade."""
-        return self._halves[side].in_priority()
 
     def take_changes(self) -> tuple[LevelChange, ...]:
         """The levels touched since the last call, as they stand now."""

@@ -202,6 +202,26 @@ class Money(FrontCase):
         self.assertEqual(status["txid"], self.target.funding.deposits[0].transaction_id)
         self.assertTrue(all(self.world.truth()["conserved"].values()))
 
+    async def test_cash_travels(self) -> None:
+        """Dollars sent to a bank reference arrive as forints; forints sent to ours arrive as dollars, in the ledger too."""
+        reference = self.target.funding.current_address("pool", "HUF")
+        (stored,) = await self.caller.result("WithdrawAddresses", asset="ZUSD")
+        self.assertEqual(stored["address"], reference)
+        await self.caller.result("Withdraw", asset="USD", key=stored["key"], amount="1000")
+        methods = await self.caller.result("DepositMethods", asset="ZUSD")
+        (own,) = await self.caller.result("DepositAddresses", asset="ZUSD", method=methods[0]["method"])
+        self.clock.advance(10)
+        self.clock.advance(3600)
+        self.assertGreater(self.target.accounts.balance("pool", "HUF"), 350_000)
+        self.target.funding.withdraw("pool", "HUF", D(300_000), own["address"])
+        self.clock.advance(10)
+        self.clock.advance(3600)
+        newest = next(iter((await self.caller.result("Ledgers", asset="USD"))["ledger"].values()))
+        deposit = (await self.caller.result("DepositStatus", asset="USD"))[0]
+        self.assertEqual((newest["type"], newest["refid"]), ("deposit", deposit["refid"]))
+        self.assertEqual((deposit["info"], D(deposit["amount"]) > 750), (own["address"], True))
+        self.assertTrue(all(self.world.truth()["conserved"].values()))
+
     async def test_refusals(self) -> None:
         """An unknown key and too large an amount."""
         self.assertEqual(await self.error_of("Withdraw", asset="XBT", key="x", amount="1"), "EFunding:Unknown withdraw key")
