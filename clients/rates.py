@@ -9,6 +9,7 @@ from twisted.internet.interfaces import IDelayedCall
 from twisted.python.failure import Failure
 
 from clients.backoff import Backoff
+from clients.endpoints import checked_endpoint
 from clients.errors import ExchangeError, Refused, Retryable
 from clients.http_link import HttpLink
 from clients.interface import ExchangeClient, returns_deferred
@@ -105,7 +106,7 @@ class PolledRates(ExchangeClient):
     def __init__(self, name: str, endpoint: str, surroundings: Surroundings, period: float, spread: Decimal) -> None:
         super().__init__(name)
         self.surroundings = surroundings
-        self.link = HttpLink(name, endpoint, surroundings)
+        self.link = HttpLink(name, checked_endpoint(name, endpoint), surroundings)
         self._period = period
         self._spread = spread
         self._books: dict[str, BookShape] = {}

@@ -1,11 +1,12 @@
 """Where Kraken is, and how it is spoken to: what the config's connection section says, checked."""
 
 from collections.abc import Mapping
-from ipaddress import ip_address
-from urllib.parse import SplitResult, urlsplit
+from urllib.parse import urlsplit
 
 from attrs import frozen
 
+from clients.endpoints import checked_endpoint
+from clients.kraken.faults import VENUE
 from clients.kraken.rest import TIERS
 
 HOME = "https://api.kraken.com"
@@ -39,7 +40,7 @@ class Places:
         if unknown := sorted(set(options) - _NAMES - {name for name in options if name.startswith(_METHOD)}):
             allowed = ", ".join(sorted(_NAMES))
             raise ValueError(f"kraken: no option {', '.join(unknown)}; there are {allowed} and {_METHOD}<ticker>")
-        rest = _checked(endpoint or HOME, "https", "http")
+        rest = checked_endpoint(VENUE, endpoint or HOME)
         is_home = urlsplit(rest).hostname == urlsplit(HOME).hostname
         streams = rest.replace("http", "ws", 1) + "/v2"
         books = options.get("ws_endpoint") or (HOME_BOOKS if is_home else streams)
@@ -50,22 +51,5 @@ class Places:
         depth = str(options.get("depth") or 100)
         if depth not in map(str, DEPTHS):
             raise ValueError(f"kraken: depth {depth!r} is none of {', '.join(map(str, DEPTHS))}")
-        return cls(rest, _checked(books, "wss", "ws"), _checked(executions, "wss", "ws"), tier, int(depth), methods)
-
-
-def _checked(url: str, secure: str, plain: str) -> str:
-    url = url.rstrip("/")
-    parts = urlsplit(url)
-    if parts.scheme not in (secure, plain) or not parts.hostname or parts.username or parts.query or parts.fragment:
-        raise ValueError(f"kraken: an endpoint is {secure}://host[:port], not {url!r}")
-    if parts.scheme == plain and not _is_this_machine(parts):
-        raise ValueError(f"kraken: {plain}:// is for this machine only, not {parts.hostname}; use {secure}://")
-    return url
-
-
-def _is_this_machine(parts: SplitResult) -> bool:
-    host = parts.hostname or ""
-    try:
-        return ip_address(host).is_loopback
-    except ValueError:
-        return host == "localhost"
+        books, executions = (checked_endpoint(VENUE, url, "wss", "ws") for url in (books, executions))
+        return cls(rest, books, executions, tier, int(depth), methods)

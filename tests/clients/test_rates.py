@@ -101,6 +101,10 @@ class ECBTests(RateCase):
         self.addCleanup(client.disconnect)
         return client
 
+    def test_plain_http_is_for_this_machine(self) -> None:
+        """A rate that anybody on the way can change is not taken."""
+        self.assertRaises(ValueError, ECB, endpoint="http://www.ecb.europa.eu", surroundings=self.answers(b"").surroundings())
+
     def test_cross_rate(self) -> None:
         """HUF/USD is dollars per euro over forints per euro; the euro itself counts."""
         client = self.connected(file(day("2026-11-20", USD="1.08", HUF="400")))
