@@ -5,6 +5,7 @@ from decimal import Decimal
 from attrs import frozen
 
 from model.money import ZERO, floor_to
+from model.order import Side
 from optimizer.evaluate import GRAIN, Plan
 from optimizer.form import NoAnswer
 from optimizer.instance import problem_of
@@ -55,13 +56,13 @@ def solved(pool: Pool, forced: Forced | None = None) -> Best:
         raise Unproven(str(none)) from none
     if solution.bound - solution.value > tolerance(solution.value):
         raise Unproven(f"a value of {solution.value:.2f} was found, but up to {solution.bound:.2f} is not ruled out")
-    return Best(solution.value, solution.bound, _solved_plan(solution), float(pool.fiat_bid))
+    return Best(solution.value, solution.bound, _solved_plan(pool, solution), float(pool.fiat_bid))
 
 
 def _searched(search: Search, choice: Choice) -> Best:
     coins, cash = search.outcome(choice)
     plan = Plan(
-        _exact(choice.trade),
+        _served(search.pool, choice.trade),
         choice.coins.move * _exact(coins.moved),
         _exact(cash.moved) if choice.cash.move > 0 else ZERO,
         _exact(cash.moved) if choice.cash.move < 0 else ZERO,
@@ -70,19 +71,28 @@ def _searched(search: Search, choice: Choice) -> Best:
     return Best(choice.value, max(search.bound, choice.value), plan, search.pair.cash.far_worth(choice.cash, cash))
 
 
-def _solved_plan(solution: Solution) -> Plan:
-    def done(switch: str) -> Decimal:
+def _solved_plan(pool: Pool, solution: Solution) -> Plan:
+    def size(switch: str) -> float:
         if switch not in solution.switched_on:
-            return ZERO
-        return _exact(sum(amount for name, amount in solution.amounts.items() if name.startswith(switch)))
+            return 0.0
+        return sum(amount for name, amount in solution.amounts.items() if name.startswith(switch))
+
+    def done(switch: str) -> Decimal:
+        return _exact(size(switch))
 
     return Plan(
-        done("BUY") - done("SELL"),
+        _served(pool, size("BUY") - size("SELL")),
         done("btc out") - done("btc back"),
         done("cash out"),
         done("cash back"),
         done("leave"),
     )
+
+
+def _served(pool: Pool, trade: float) -> Decimal:
+    """A trade without noise, and never beyond the last level: a book of a thousand levels adds up differently in floats."""
+    whole = pool.totals[Side.BUY if trade > 0 else Side.SELL].whole
+    return max(-whole, min(whole, _exact(trade)))
 
 
 def _exact(amount: float) -> Decimal:

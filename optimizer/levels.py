@@ -4,18 +4,21 @@ from bisect import bisect_left, bisect_right
 from collections.abc import Sequence
 from itertools import accumulate
 
+from model.book import Level
+from model.money import ZERO
 from optimizer.curve import TOUCH
 
 
 class Levels:
-    """One side of the source's book as running totals."""
+    """One side of the source's book as running totals in floats; ``whole`` is all that is offered, exactly."""
 
-    __slots__ = ("prices", "quantities", "touch", "values")
+    __slots__ = ("prices", "quantities", "touch", "values", "whole")
 
-    def __init__(self, levels: Sequence[tuple[float, float]]) -> None:
-        self.prices = [price for price, _ in levels]
-        self.quantities = list(accumulate(quantity for _, quantity in levels))
-        self.values = list(accumulate((price * quantity for price, quantity in levels), initial=0.0))
+    def __init__(self, levels: Sequence[Level]) -> None:
+        self.whole = sum((level.quantity for level in levels), ZERO)
+        self.prices = [float(level.price) for level in levels]
+        self.quantities = list(accumulate(float(level.quantity) for level in levels))
+        self.values = list(accumulate((float(price) * float(quantity) for price, quantity in levels), initial=0.0))
         self.touch = TOUCH * self.quantities[-1] if levels else 0.0
 
     @property

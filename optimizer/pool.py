@@ -1,17 +1,18 @@
 """One source, one target and the rate between them, as the mathematics needs them: exact, checked, and nothing else."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from decimal import Decimal
 
 import attrs
 from attrs import frozen
 
-from model.book import Level
+from model.book import Book, Level
 from model.money import ZERO
 from model.order import Side
 from model.settings import Settings
 from model.snapshot import Snapshot, VenueView
 from model.transfer import Transit
+from optimizer.levels import Levels
 
 #: The smallest amount of cash that is moved.
 CENT = Decimal("0.01")
@@ -64,14 +65,16 @@ class Forced:
 class Pool:
     """The state that is decided on.
 
-    ``bids`` and ``asks``: the source's levels that are not ours and lie within ``max_slippage``, best first. ``available``:
-    what can be spent now, ``projected``: what will be there once everything in transit has arrived or left. ``fiat_bid``
-    and ``fiat_ask`` in source currency per target unit. ``markout`` in source currency per BTC, 0 where none is charged.
+    ``bids`` and ``asks``: the source's levels that are not ours and lie within ``max_slippage``, best first; ``totals``: the
+    same in running totals, by the side that trades on them. ``available``: what can be spent now, ``projected``: what will be
+    there once everything in transit has arrived or left. ``fiat_bid`` and ``fiat_ask`` in source currency per target unit.
+    ``markout`` in source currency per BTC, 0 where none is charged.
     """
 
     settings: Settings
     bids: tuple[Level, ...]
     asks: tuple[Level, ...]
+    totals: Mapping[Side, Levels]
     source_mid: Decimal | None
     fiat_bid: Decimal
     fiat_ask: Decimal
@@ -143,13 +146,13 @@ def pool_of(snapshot: Snapshot, settings: Settings) -> Pool:
     if rate_bid.price > rate_ask.price:
         raise Unsound("the fiat rate is crossed")
     available, projected = _balances(snapshot, settings)
-    lowest = book.bids[0].price * (1 - settings.max_slippage)
-    highest = book.asks[0].price * (1 + settings.max_slippage) if book.asks else ZERO
+    bids, asks = _usable(book, settings.max_slippage)
     charged = snapshot.markout if settings.charge_markout and snapshot.markout is not None else ZERO
     return Pool(
         settings,
-        tuple(level for level in book.bids if level.price >= lowest),
-        tuple(level for level in book.asks if level.price <= highest),
+        bids,
+        asks,
+        {Side.BUY: Levels(asks), Side.SELL: Levels(bids)},
         book.mid,
         rate_bid.price,
         rate_ask.price,
@@ -157,6 +160,14 @@ def pool_of(snapshot: Snapshot, settings: Settings) -> Pool:
         projected,
         max(ZERO, charged),
     )
+
+
+def _usable(book: Book, max_slippage: Decimal) -> tuple[tuple[Level, ...], tuple[Level, ...]]:
+    """The levels that a trade may use."""
+    lowest = book.bids[0].price * (1 - max_slippage)
+    highest = book.asks[0].price * (1 + max_slippage) if book.asks else ZERO
+    bids = tuple(level for level in book.bids if level.price >= lowest)
+    return bids, tuple(level for level in book.asks if level.price <= highest)
 
 
 def _check(settings: Settings) -> None:

@@ -79,7 +79,7 @@ class Search:
     """Holds the best choice so far and the highest value that is not ruled out."""
 
     def __init__(self, pool: Pool, forced: Forced | None = None) -> None:
-        self.pair = Pair(pool)
+        self.pool, self.pair = pool, Pair(pool)
         self.best: Choice | None = None
         self.bound = -math.inf
         self._lines = self._make_lines(pool, forced)
@@ -107,18 +107,14 @@ class Search:
 
     def _make_lines(self, pool: Pool, forced: Forced | None) -> list[Line]:
         pair, found = self.pair, []
-        book = {Direction.BUY: pool.asks, Direction.SELL: pool.bids}
         for side in Direction:
-            levels = Levels([(float(price), float(quantity)) for price, quantity in book[side]])
             if forced is not None and (side is not forced.side or not forced.most):
                 continue
+            levels = pool.totals[side]
             if forced is not None:
-                limits = float(forced.least), min(float(forced.most), levels.depth)
-            elif levels.values[-1] < pair.least:
-                continue
-            else:
-                limits = levels.quantity(pair.least), levels.depth
-            found.append(Line(pair, side.sign, levels, limits))
+                found.append(Line(pair, side.sign, levels, (float(forced.least), min(float(forced.most), levels.depth))))
+            elif levels.values[-1] >= pair.least:
+                found.append(Line(pair, side.sign, levels, (levels.quantity(pair.least), levels.depth)))
         return found
 
     def _stand_still(self, coins: list[Mode], cash: list[Mode]) -> None:

@@ -47,8 +47,7 @@ def forced_by(pool: Pool) -> Forced | None:
 def affordable(pool: Pool, side: Side, there: Balances, traded: Decimal = ZERO) -> Decimal:
     """How much BTC can be traded at the source beyond what is ``traded`` already, with the balances ``there``."""
     if side is Side.SELL:
-        depth = sum((level.quantity for level in pool.bids), ZERO) - traded
-        return max(ZERO, min(depth, there.source_btc))
+        return max(ZERO, min(pool.totals[side].whole - traded, there.source_btc))
     fee = pool.settings.source_fee
     rest = there.source_cash - fee.fixed
     found = ZERO
