@@ -327,7 +327,8 @@ class Venue:
             del self._orders[order.id]
             return
         closed = self._closed[order.user]
-        if len(closed) == _CLOSED_KEPT:
+        # What has traded is kept for ever: its fills are, and they are told with their order.
+        if len(closed) == _CLOSED_KEPT and not closed[0].filled:
             del self._orders[closed[0].id]
         closed.append(order)
         self._orders[order.id] = order

@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 from twisted.trial.unittest import SynchronousTestCase
 
 from model.order import Side
+from sandbox import venue as venue_module
 from sandbox.accounts import FEES
 from sandbox.events import BookChanged, Change, Event, Matched, OrderChanged
 from sandbox.trading import FeeSchedule, Reason, VenueRefused
@@ -141,6 +142,17 @@ class PlaceAndMatch(SynchronousTestCase):
         ):
             error = self.assertRaises(VenueRefused, self.venue.cancel, user, order_id)
             self.assertEqual(error.reason, reason)
+
+    def test_closed_orders_are_bounded(self) -> None:
+        """Old cancelled orders are forgotten; those that traded are not, since their fills are still told."""
+        self.patch(venue_module, "_CLOSED_KEPT", 2)
+        self.place("alice", SELL, "0.1", "50000")
+        traded = self.place("bob", BUY, "0.1", "50000")
+        cancelled = [self.venue.cancel("bob", self.place("bob", BUY, "0.1", "40000").id) for _ in range(5)]
+        self.assertEqual(self.venue.closed_orders("bob"), cancelled[-2:])
+        self.assertEqual(self.venue.order("bob", traded.id), traded)
+        error = self.assertRaises(VenueRefused, self.venue.order, "bob", cancelled[0].id)
+        self.assertEqual(error.reason, Reason.UNKNOWN_ORDER)
 
     def test_together(self) -> None:
         """Book changes made together are told as one, with the levels as they end up."""
