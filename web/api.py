@@ -3,7 +3,7 @@
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Any, Literal
 
-from attrs import Factory, define, field, frozen
+from attrs import define, field, frozen
 from twisted.internet.defer import Deferred
 from twisted.logger import Logger
 from twisted.python.failure import Failure
@@ -11,11 +11,23 @@ from twisted.python.failure import Failure
 from model.snapshot import to_json
 from trader.interface import IPool, NotNow
 from web.errors import BadRequest, NotFound
-from web.parameters import ParameterInfo, flatten
+from web.parameters import ParameterInfo, body_schema, flatten
 from web.sessions import Person, Role
 from web.shapes import decision_shape, jsonable, update_shape
 
 _log = Logger()
+_CLOSING = {
+    "type": "object",
+    "required": ["outcome"],
+    "properties": {
+        "outcome": {"enum": ["done", "approve", "cancel"]},
+        "fields": {
+            "type": "object",
+            "additionalProperties": {"type": "string"},
+            "description": "what the person filled in, e.g. reference: the network's or bank's id",
+        },
+    },
+}
 
 
 @frozen
@@ -29,14 +41,14 @@ class Call:
 
 @frozen
 class Route:
-    """One line of the table; ``fields``: those of the body, with their meaning, for the document."""
+    """One line of the table; ``body``: the JSON Schema of what is sent, for the document."""
 
     method: Literal["GET", "POST"]
     path: str
     summary: str
     run: Callable[[Call], Awaitable[Any]]
     role: Role = "viewer"
-    fields: Mapping[str, str] = Factory(dict)
+    body: Mapping[str, Any] | None = None
 
 
 @define
@@ -69,14 +81,13 @@ class Api:
         )
 
     def _changing(self) -> tuple[Route, ...]:
-        sections = {"valuation": "its parameters by key", "trader": "likewise", "data": "likewise", "limits": "likewise"}
-        closing = {"outcome": "done, approve or cancel", "fields": "what the person filled in: name -> text"}
+        sections = body_schema(self.parameters)
         return (
             Route("POST", "/api/start", "READY -> TRADING", self.start, "operator"),
             Route("POST", "/api/stop", "stop trading; answers once our orders are cancelled", self.stop, "operator"),
             Route("POST", "/api/update", "apply parameters, all or none", self.update, "operator", sections),
             Route("POST", "/api/what-if", "decide with these parameters; applies nothing", self.what_if, "viewer", sections),
-            Route("POST", "/api/tasks/<id>", "close a task", self.close_task, "operator", closing),
+            Route("POST", "/api/tasks/<id>", "close a task", self.close_task, "operator", _CLOSING),
             Route("POST", "/api/accept-differences", "HALTED: book the differences shown", self.accept, "operator"),
         )
 

@@ -63,9 +63,9 @@ def _operation(route: Route) -> dict[str, Any]:
     if names:
         found["parameters"] = [{"name": n, "in": "path", "required": True, "schema": {"type": "string"}} for n in names]
     if route.method == "POST":
-        properties = {name: _property(name, text) for name, text in route.fields.items()}
-        schema = {"type": "object", "properties": properties}
-        found["requestBody"] = {"required": bool(properties), "content": {"application/json": {"schema": schema}}}
+        schema = route.body or {"type": "object"}
+        is_needed = bool(schema.get("required"))
+        found["requestBody"] = {"required": is_needed, "content": {"application/json": {"schema": schema}}}
     return found
 
 
@@ -74,10 +74,6 @@ def _statuses(route: Route) -> dict[str, str]:
     if route.method == "POST":
         found |= {"413": "the body is too long", "415": "the body is not JSON"}
     return found
-
-
-def _property(name: str, text: str) -> dict[str, str]:
-    return {"type": "string" if name == "outcome" else "object", "description": text}
 
 
 def _refusal(text: str) -> dict[str, Any]:

@@ -84,6 +84,27 @@ def by_section(parameters: Sequence[ParameterInfo]) -> dict[str, list[ParameterI
     return sections
 
 
+def body_schema(parameters: Sequence[ParameterInfo]) -> dict[str, Any]:
+    """The JSON Schema of what :func:`flatten` reads."""
+    number = {"type": ["string", "number", "boolean"]}
+    cost = {"type": "array", "items": number, "minItems": 2, "maxItems": 2}
+    sections: dict[str, Any] = {}
+    for info in parameters:
+        section, _, key = info.name.partition(".")
+        if section in _BALANCES:
+            place = _object(_object(sections, "valuation")["properties"], section)
+        else:
+            place = _object(sections, section)
+        about = f"{info.help} Unit: {info.unit}." if info.unit else info.help
+        place["properties"][key] = {"anyOf": [number, cost], "description": about}
+    return {"type": "object", "additionalProperties": False, "properties": sections}
+
+
+def _object(properties: dict[str, Any], name: str) -> dict[str, Any]:
+    found: dict[str, Any] = properties.setdefault(name, {"type": "object", "additionalProperties": False, "properties": {}})
+    return found
+
+
 def _leaves(body: Mapping[str, Any]) -> list[tuple[str, Any]]:
     leaves = []
     for section, fields in body.items():

@@ -197,6 +197,9 @@ class Document(ConsoleCase):
             for method in operations
         }
         self.assertEqual(documented, {(route.method, route.path) for route in self.console._api.routes()})
+        body = document["paths"]["/api/update"]["post"]["requestBody"]["content"]["application/json"]["schema"]["properties"]
+        self.assertIn("quote_size", body["trader"]["properties"])
+        self.assertIn("USD", body["valuation"]["properties"]["target_balance_source"]["properties"])
         ids = [operation["operationId"] for operations in document["paths"].values() for operation in operations.values()]
         self.assertEqual(len(ids), len(set(ids)))
 
