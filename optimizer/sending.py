@@ -71,7 +71,7 @@ def rounded(pool: Pool, plan: Plan, instrument: Instrument, is_forced: bool) -> 
     """
     chosen = _on_steps(pool, plan, instrument)
     valuation, idle = evaluate(pool, chosen), evaluate(pool, NOTHING)
-    if not is_forced and valuation.worth.value < idle.worth.value:
+    if not (is_forced and chosen.trade) and valuation.worth.value < idle.worth.value:
         chosen, valuation = NOTHING, idle
     return Sending(chosen, valuation, _trade(pool, chosen, valuation, instrument), _transfers(pool, chosen, valuation))
 

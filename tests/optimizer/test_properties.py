@@ -10,6 +10,7 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from model.book import Book, Level
 from model.decision import Decision, Optimum, Rounded, Verdict
+from model.instrument import Instrument
 from model.order import Side
 from model.position import Position
 from model.settings import Cost, Settings
@@ -110,6 +111,18 @@ class PropertyTests(SynchronousTestCase):
         best = max(evaluate(state, _random_plan(state, draw)).worth.value for _ in range(1_000))
         self.assertLessEqual(best, optimum.bound + Decimal("0.01"))
         self.assertLessEqual(best, optimum.worth.value + Decimal("0.01"))
+
+    @given(seeds, st.sampled_from(["0.001", "0.1", "1000"]))
+    @few
+    def test_rounding_is_never_worse_than_nothing(self, seed: int, smallest: str) -> None:
+        """However coarse the source's minimum, what is left of the plan is worth at least the base."""
+        shot, chosen = pool(seed)
+        coarse = Instrument("BTC/USD", lot=Decimal("0.001"), min_quantity=Decimal(smallest))
+        decision, _, rounded = decided(attrs.evolve(shot, source=attrs.evolve(shot.source, instrument=coarse)), chosen)
+        assert decision.base is not None
+        self.assertGreaterEqual(rounded.worth.value, decision.base.value)
+        if decision.trade is not None:
+            self.assertGreaterEqual(decision.trade.quantity, Decimal(smallest))
 
     @given(seeds)
     @few

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from twisted.trial.unittest import SynchronousTestCase
 
 from model.order import Side
-from optimizer.best import best_of, solved
+from optimizer.best import Unproven, best_of, solved
 from optimizer.curve import Curve, summit
 from optimizer.evaluate import evaluate
 from optimizer.pool import Forced, pool_of
@@ -44,6 +44,12 @@ class AgreementTests(SynchronousTestCase):
                 fast, slow = best_of(state, forced), solved(state, forced)
                 self.assertLess(abs(fast.value - slow.value), 1e-5 + 3e-9 * abs(slow.value), (seed, forced))
                 self.assertLessEqual(size - Decimal("1e-11"), -fast.plan.trade)
+
+    def test_no_time_is_no_answer(self) -> None:
+        """The general solver that runs out of time says so, and claims nothing."""
+        shot, chosen = pool(1_000)
+        with self.assertRaises(Unproven):
+            solved(pool_of(shot, chosen.replace(time_limit=Decimal("0.000001"))))
 
     def test_markout_charges_the_exposure(self) -> None:
         """The linear charge for BTC away from the ideal is the same kink for both, and for the definition."""
