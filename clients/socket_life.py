@@ -11,7 +11,7 @@
     close: idle, waiting --> closed;  connecting, open --> closing --lost--> closed
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Protocol
 
 from automat import TypeMachineBuilder
@@ -61,78 +61,59 @@ class Hands(Protocol):
         """All is over."""
 
 
-def _dial(_life: Life, hands: Hands) -> None:
-    hands.dial()
-
-
-def _wait(_life: Life, hands: Hands) -> None:
-    hands.wait()
-
-
-def _tell_opened(_life: Life, hands: Hands) -> None:
-    hands.tell_opened()
-
-
-def _tell_lost_and_wait(_life: Life, hands: Hands) -> None:
+#: (state, input) -> (next state, what is done, in this order). Where nothing is done it is a repeat of what is so already,
+#: or news of a connection that is over.
+TABLE: Mapping[tuple[str, str], tuple[str, str]] = {
+    ("idle", "start"): ("connecting", "dial"),
+    ("idle", "opened"): ("idle", ""),
+    ("idle", "lost"): ("idle", ""),
+    ("idle", "retry"): ("idle", ""),
+    ("idle", "close"): ("closed", "tell_closed"),
+    ("connecting", "start"): ("connecting", ""),
+    ("connecting", "opened"): ("open", "tell_opened"),
+    ("connecting", "lost"): ("waiting", "wait"),
+    ("connecting", "retry"): ("connecting", ""),
+    ("connecting", "close"): ("closing", "hang_up"),
+    ("open", "start"): ("open", ""),
+    ("open", "opened"): ("open", ""),
     # The wait comes first: an owner who closes the link on this news must find it waiting.
-    hands.wait()
-    hands.tell_lost()
-
-
-def _hang_up(_life: Life, hands: Hands) -> None:
-    hands.hang_up()
-
-
-def _tell_lost_and_hang_up(_life: Life, hands: Hands) -> None:
-    hands.tell_lost()
-    hands.hang_up()
-
-
-def _stop_waiting(_life: Life, hands: Hands) -> None:
-    hands.stop_waiting()
-    hands.tell_closed()
-
-
-def _tell_closed(_life: Life, hands: Hands) -> None:
-    hands.tell_closed()
-
-
-def build_life() -> Callable[[Hands], Life]:
-    """The machine; call the result with the :class:`Hands` of one link. Inputs return nothing and never raise for I/O."""
-    machine = TypeMachineBuilder(Life, Hands)  # type: ignore[type-abstract]  # Automat only looks at it
-    idle = machine.state("idle")
-    connecting = machine.state("connecting")
-    is_open = machine.state("open")
-    waiting = machine.state("waiting")
-    closing = machine.state("closing")
-    closed = machine.state("closed")
-
-    idle.upon(Life.start).to(connecting)(_dial)
-    idle.upon(Life.close).to(closed)(_tell_closed)
-    connecting.upon(Life.opened).to(is_open)(_tell_opened)
-    connecting.upon(Life.lost).to(waiting)(_wait)
-    connecting.upon(Life.close).to(closing)(_hang_up)
-    is_open.upon(Life.lost).to(waiting)(_tell_lost_and_wait)
-    is_open.upon(Life.close).to(closing)(_tell_lost_and_hang_up)
-    waiting.upon(Life.retry).to(connecting)(_dial)
-    waiting.upon(Life.close).to(closed)(_stop_waiting)
+    ("open", "lost"): ("waiting", "wait tell_lost"),
+    ("open", "retry"): ("open", ""),
+    ("open", "close"): ("closing", "tell_lost hang_up"),
+    ("waiting", "start"): ("waiting", ""),
+    ("waiting", "opened"): ("waiting", ""),
+    ("waiting", "lost"): ("waiting", ""),
+    ("waiting", "retry"): ("connecting", "dial"),
+    ("waiting", "close"): ("closed", "stop_waiting tell_closed"),
+    ("closing", "start"): ("closing", ""),
     # A connection that opens while we hang up is hung up as well.
-    closing.upon(Life.opened).loop()(_hang_up)
-    closing.upon(Life.lost).to(closed)(_tell_closed)
+    ("closing", "opened"): ("closing", "hang_up"),
+    ("closing", "lost"): ("closed", "tell_closed"),
+    ("closing", "retry"): ("closing", ""),
+    ("closing", "close"): ("closing", ""),
+    ("closed", "start"): ("closed", ""),
+    ("closed", "opened"): ("closed", ""),
+    ("closed", "lost"): ("closed", ""),
+    ("closed", "retry"): ("closed", ""),
+    ("closed", "close"): ("closed", ""),
+}
 
-    # A repeat of what is so already, or news of a connection that is over: nothing to do.
-    nothing_to_do = {
-        idle: (Life.opened, Life.lost, Life.retry),
-        connecting: (Life.start, Life.retry),
-        is_open: (Life.start, Life.opened, Life.retry),
-        waiting: (Life.start, Life.opened, Life.lost),
-        closing: (Life.start, Life.retry, Life.close),
-        closed: (Life.start, Life.opened, Life.lost, Life.retry, Life.close),
-    }
-    for state, inputs in nothing_to_do.items():
-        for ignored in inputs:
-            state.upon(ignored).loop().returns(None)
+
+def _doing(actions: str) -> Callable[[Life, Hands], None]:
+    def behaviour(_life: Life, hands: Hands) -> None:
+        for action in actions.split():
+            getattr(hands, action)()
+
+    return behaviour
+
+
+def _build() -> Callable[[Hands], Life]:
+    machine = TypeMachineBuilder(Life, Hands)  # type: ignore[type-abstract]  # Automat only looks at it
+    states = {name: machine.state(name) for name in dict.fromkeys(state for state, _ in TABLE)}
+    for (state, given), (target, actions) in TABLE.items():
+        states[state].upon(getattr(Life, given)).to(states[target])(_doing(actions))
     return machine.build()
 
 
-life_machine = build_life()
+#: Call it with the :class:`Hands` of one link. Its inputs return nothing and never raise for I/O.
+life_machine = _build()

@@ -26,6 +26,8 @@ PING = '{"method":"ping"}'
 SILENCE_LIMIT = 10.0
 #: Seconds within which a subscription must be answered by its snapshot.
 SNAPSHOT_LIMIT = 15.0
+#: Seconds after an accepted subscription of executions without a snapshot: then there are no open orders.
+EMPTY_SNAPSHOT_LIMIT = 2.0
 
 
 def subscription(method: str, channel: str, **parameters: Any) -> Mapping[str, Any]:
@@ -180,8 +182,8 @@ class BookStream:
 class ExecutionStream:
     """Our orders and fills. ``token()`` gives the key for a subscription, by REST.
 
-    ``told(news)`` with every message; ``up()`` once the snapshot of open orders is here; ``down()`` when that is over;
-    ``refused(error)`` if the venue will not give a token: the connection is tried again all the same.
+    ``told(news)`` with every message; ``up()`` once the snapshot of open orders is here, or stays away; ``down()`` when
+    that is over; ``refused(error)`` if the venue will not give a token: the connection is tried again all the same.
     """
 
     log = Logger()
@@ -261,15 +263,27 @@ class ExecutionStream:
 
     def _heard(self, message: Any) -> None:
         with reading("executions"):
-            if message.get("method") == "subscribe" and not message["success"]:
-                raise ValueError(f"subscription refused: {message.get('error')}")
+            if message.get("method") == "subscribe":
+                self._answered(message)
             if message.get("channel") != "executions":
                 return
             news = self.memory.hear(message)
         self._told(news)
         if message["type"] == "snapshot":
+            self._subscribed()
+
+    def _answered(self, message: Mapping[str, Any]) -> None:
+        if not message["success"]:
+            raise ValueError(f"subscription refused: {message.get('error')}")
+        if not self.is_up:
+            # It is not documented that a snapshot comes when there is nothing to tell.
             self._stop_timer()
-            self._link.settled()
+            self._overdue = self._clock.callLater(EMPTY_SNAPSHOT_LIMIT, self._subscribed)
+
+    def _subscribed(self) -> None:
+        self._stop_timer()
+        self._link.settled()
+        if not self.is_up:
             self.is_up = True
             self._up()
 

@@ -11,13 +11,13 @@ from twisted.internet.task import deferLater
 from twisted.trial.unittest import SynchronousTestCase, TestCase
 
 from clients.backoff import Backoff
-from clients.socket_life import life_machine
+from clients.socket_life import TABLE, life_machine
 from clients.socket_link import SocketLink
 from clients.surroundings import Surroundings
 
 INPUTS = ("start", "opened", "lost", "retry", "close")
 #: How each state is reached, and what each input (in the order of INPUTS) makes be done there.
-TABLE: dict[str, tuple[list[str], list[list[str]]]] = {
+EXPECTED: dict[str, tuple[list[str], list[list[str]]]] = {
     "idle": ([], [["dial"], [], [], [], ["tell_closed"]]),
     "connecting": (["start"], [[], ["tell_opened"], ["wait"], [], ["hang_up"]]),
     "open": (["start", "opened"], [[], [], ["wait", "tell_lost"], [], ["tell_lost", "hang_up"]]),
@@ -40,9 +40,14 @@ class RecordingHands:
 class LifeTests(SynchronousTestCase):
     """:mod:`clients.socket_life`."""
 
+    def test_table_is_complete(self) -> None:
+        """Every input is answered in every state, and no state is left that does not exist."""
+        self.assertEqual({(state, given) for state in EXPECTED for given in INPUTS}, set(TABLE))
+        self.assertEqual(set(EXPECTED), {target for target, _ in TABLE.values()} | {"idle"})
+
     def test_every_pair(self) -> None:
         """All six states under all five inputs do exactly what the table says."""
-        for state, (way, row) in TABLE.items():
+        for state, (way, row) in EXPECTED.items():
             for given, expected in zip(INPUTS, row, strict=True):
                 hands = RecordingHands()
                 life: Any = life_machine(hands)
