@@ -2,7 +2,6 @@
 
 from collections.abc import Iterable
 from decimal import Decimal
-from itertools import zip_longest
 
 from attrs import frozen
 
@@ -11,7 +10,7 @@ from model.book import Book, Level
 from model.decision import Actions, Decision, Quote, Worth
 from model.money import ZERO
 from model.order import Order, Side
-from model.records import FillRecord, Task, TransitRecord
+from model.records import Task, TransitRecord
 from model.settings import Settings
 from trader.interface import PoolView, VenueStatus
 
@@ -271,10 +270,3 @@ def alarms(view: PoolView) -> list[Alarm]:
     escalated = [owed for owed in view.obligations if owed.state == "escalated"]
     found += [Alarm(f"A hedge of {owed.left:+f} has failed {owed.attempts} times", "/orders") for owed in escalated]
     return found
-
-
-def paired(fills: tuple[FillRecord, ...], limit: int) -> list[tuple[FillRecord | None, FillRecord | None]]:
-    """The last fills on the target beside the last ones at the source: what customers took, and how it was covered."""
-    target = [fill for fill in fills if fill.place == "target"][:limit]
-    source = [fill for fill in fills if fill.place == "source"][:limit]
-    return list(zip_longest(target, source))
