@@ -20,7 +20,7 @@ class _Server(WebSocketServerProtocol):
     def onMessage(self, payload: bytes, _is_binary: bool) -> None:
         self.factory.case.asked.append(json.loads(payload))
         for answer in self.factory.case.answers:
-            self.sendMessage(json.dumps(answer).encode())  # type: ignore[no-untyped-call]
+            self.sendMessage(json.dumps(answer).encode())
 
 
 class ExecutionStreamTests(TestCase):

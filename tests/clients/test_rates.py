@@ -2,19 +2,25 @@
 
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
+from random import Random
 from typing import Any
 
 from hypothesis import given
 from hypothesis import strategies as st
+from twisted.internet import reactor
 from twisted.internet.defer import Deferred
-from twisted.trial.unittest import SynchronousTestCase
+from twisted.trial.unittest import SynchronousTestCase, TestCase
 
 from clients.ecb import ECB, parse
 from clients.errors import ExchangeError, InvalidData, Refused, Retryable
 from clients.fixed import FixedRate
 from clients.rates import rate_book
+from clients.surroundings import Surroundings, utc_now
 from clients.yahoo import Yahoo
 from model.book import Book
+from sandbox.ecb_front import EcbFront
+from sandbox.faults import Faults
+from sandbox.rates import Rates
 from tests.clients.scripted import Around, Scripted
 
 D = Decimal
@@ -246,3 +252,20 @@ class YahooTests(RateCase):
             for book in found:
                 self.assertGreater(Book.from_shape(book).bids[0].price, 0)
             self.successResultOf(client.disconnect())
+
+
+class SandboxECBTests(TestCase):
+    """:class:`ECB` against the sandbox's own file server, over a real socket."""
+
+    async def test_daily_and_history(self) -> None:
+        """The sandbox's files are read: a rate of today's, and a month of days."""
+        front = EcbFront(Rates({"USD": D("1.08"), "HUF": D(400)}, Random(1)), Faults(), reactor, utc_now)
+        port = await front.listen(0)
+        self.addCleanup(front.stop)
+        client = ECB(endpoint=f"http://127.0.0.1:{port}", surroundings=Surroundings(reactor))
+        self.addCleanup(client.disconnect)
+        await client.connect()
+        book = Book.from_shape(await client.getOrderBook("HUF/USD"))
+        self.assertAlmostEqual(D("0.0027"), book.bids[0].price, 3)
+        bars = await client.getOHLCVHistory("HUF/USD", "day", utc_now() - timedelta(days=30), utc_now())
+        self.assertGreater(len(bars), 15)
