@@ -19,14 +19,16 @@ from model.records import OrderIntent
 
 Slot = tuple[Side, int]
 
-#: A quote of which less than this share is left is put back to its full size.
-TOP_UP_BELOW = Decimal("0.75")
+#: A quote that has traded is put back to its full size when less than this share is left; one that has not is replaced
+#: when the size wanted now differs by more than it is worth its place in the queue.
+TOP_UP_BELOW, REPLACE_BELOW = Decimal("0.75"), Decimal("0.95")
 
 
 def is_kept(child: Child, wanted: Quote) -> bool:
     """Whether a live order serves a wanted quote as it stands: its price in the band, its size neither over nor used up."""
     in_band = wanted.keep_from <= child.intent.price <= wanted.keep_to
-    return in_band and wanted.quantity * TOP_UP_BELOW <= child.left <= wanted.quantity
+    least = TOP_UP_BELOW if child.filled else REPLACE_BELOW
+    return in_band and wanted.quantity * least <= child.left <= wanted.quantity
 
 
 class Quotes:

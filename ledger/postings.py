@@ -77,10 +77,10 @@ def entry_of_transaction(
 ) -> Entry:
     """What :meth:`ledger.interface.ILedger.book_transaction` says.
 
-    :raises LedgerError: for a transaction that is not done, or a departure of another amount than its transit's.
+    :raises LedgerError: for a credit that is still pending, or a departure of another amount than its transit's.
     """
-    if transaction.state != "done":
-        raise LedgerError(f"transaction {transaction.id} is {transaction.state}: only what is done can be booked")
+    if transaction.is_credit and transaction.state == "pending":
+        raise LedgerError(f"transaction {transaction.id} is pending: what has not come cannot be booked")
     venue = _venue(place)
     if transit is None or counter != TRANSIT:
         legs = [_leg(venue, counter, transaction)]

@@ -1,8 +1,8 @@
 """One look at the live world, for ``--dry-run``: connect, gather, disconnect; nothing is written and nothing traded."""
 
+from collections.abc import Mapping
 from typing import Any
 
-from sandbox.service import Sandbox
 from twisted.internet.defer import Deferred
 
 from clients.surroundings import Surroundings
@@ -15,6 +15,7 @@ from model.snapshot import Snapshot
 from runtime import wiring
 from runtime.config_values import Config
 from runtime.problems import CannotStart
+from sandbox.service import Sandbox
 
 #: So long a venue may take to connect, in seconds.
 PATIENCE = 20.0
@@ -26,7 +27,8 @@ async def look(config: Config, surroundings: Surroundings) -> tuple[Snapshot, Se
     :raises CannotStart: a venue that cannot be reached in time.
     """
     world = None
-    endpoints, keys = {}, {}
+    endpoints: Mapping[str, str] = {}
+    keys: Mapping[str, tuple[str, str]] = {}
     if config.sandbox is not None:
         world = Sandbox(config.sandbox, surroundings.reactor, surroundings.now)
         await world.start()

@@ -4,7 +4,6 @@ import sys
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from sandbox.service import Sandbox
 from twisted.internet import reactor as process_reactor
 from twisted.internet import ssl, threads
 from twisted.internet.defer import Deferred
@@ -26,6 +25,7 @@ from runtime.console_parameters import console_parameters
 from runtime.looking_once import look
 from runtime.options import Options
 from runtime.problems import CannotStart, ConfigError
+from sandbox.service import Sandbox
 from trader.pool import Pool
 from web.app import Console
 from web.auth import User
@@ -175,7 +175,8 @@ def _until_stopped(start: Callable[[], Any], stop: Callable[[], Any]) -> int:
 
     def failed(failure: Failure) -> None:
         failures.append(failure)
-        reactor.stop()
+        if reactor.running:  # else it is stopping already: somebody did not wait for the start to end
+            reactor.stop()
 
     def stopping() -> "Deferred[None]":
         stopped = launch(Process.log, "stopping", stop())

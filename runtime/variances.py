@@ -4,12 +4,11 @@ from collections.abc import Callable
 from decimal import Decimal
 from pathlib import Path
 
-from market.history import History
-from optimizer.variance import variance_of_changes
-
 from clients.interface import IExchangeClient, returns_deferred
+from market.history import History
 from model.candle import PERIOD_SECONDS, WINDOW_SECONDS
 from model.settings import Settings
+from optimizer.variance import variance_of_changes
 from runtime.config_values import Config
 
 #: A variance from history is found anew after this, in microseconds: what was calm last month need not be calm now.

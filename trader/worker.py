@@ -5,17 +5,18 @@ Frames are a four-byte length and a pickle, between a parent and its own child o
 """
 
 import pickle
+import signal
 import sys
 import time
 from decimal import Decimal
 from typing import BinaryIO
 
 import attrs
-from optimizer.decide import decide
 
 from model.decision import Decision, Verdict
 from model.settings import Settings
 from model.snapshot import Snapshot
+from optimizer.decide import decide
 from trader.framing import LENGTH
 
 
@@ -42,4 +43,6 @@ def serve(questions: BinaryIO, answers: BinaryIO) -> None:
 
 
 if __name__ == "__main__":
+    # Ctrl-C reaches the whole group; the parent ends this process when it has stopped trading.
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
     serve(sys.stdin.buffer, sys.stdout.buffer)

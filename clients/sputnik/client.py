@@ -77,7 +77,7 @@ class Sputnik(ExchangeClient):
         # What is not active any more is still needed to read what we hold of it and did with it.
         self._contracts = {**self._contracts, **active}
         self._account.contracts = self._contracts
-        self.instruments = {ticker: contract.instrument for ticker, contract in active.items() if contract.kind != "cash"}
+        self.instruments = {ticker: contract.instrument for ticker, contract in active.items()}
         await self._account.listen(session)
         try:
             await self._books.listen(session, {ticker: self._pair(ticker, "connect") for ticker in self._streamed()})
@@ -87,7 +87,10 @@ class Sputnik(ExchangeClient):
             raise InvalidData(self.name, "connect", str(problem)) from problem
 
     def _streamed(self) -> list[str]:
-        return list(self._options.contracts) or [ticker for ticker in self.instruments if self._contracts[ticker].is_pair]
+        return list(self._options.contracts) or self._pairs()
+
+    def _pairs(self) -> list[str]:
+        return sorted(ticker for ticker in self.instruments if self._contracts[ticker].is_pair)
 
     def _up(self) -> None:
         self._recheck.start()
@@ -127,7 +130,7 @@ class Sputnik(ExchangeClient):
     def _pair(self, ticker: str, call: str) -> Contract:
         contract = self._contracts.get(ticker)
         if contract is None or not contract.is_pair:
-            raise Refused(self.name, call, f"{ticker!r} is not one of the currency pairs {sorted(self.instruments)}")
+            raise Refused(self.name, call, f"{ticker!r} is not one of the currency pairs {self._pairs()}")
         return contract
 
     def _read(self, call: str, reader: Callable[..., T], *arguments: Any) -> T:

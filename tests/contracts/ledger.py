@@ -268,9 +268,9 @@ class LedgerContract:
         self.equal(self.wait(self.ledger.transits(True, 10)), [newer])
 
     def test_what_cannot_be_booked(self) -> None:
-        """What is not done, and a departure of another amount than its transit's, are refused and leave no trace."""
-        pending = attrs.evolve(transaction("W1", "BTC", False, "1.5"), state="pending")
-        self.refused(self.ledger.book_transaction("source", pending, "transit", TRANSIT))
+        """A credit still pending, and a departure of another amount than its transit's, are refused and leave no trace."""
+        pending = attrs.evolve(transaction("D1", "BTC", True, "1.5"), state="pending")
+        self.refused(self.ledger.book_transaction("source", pending, "outside", None))
         other = transaction("W1", "BTC", False, "1.4")
         self.refused(self.ledger.book_transaction("source", other, "transit", TRANSIT))
         self.assert_balances()

@@ -1,6 +1,7 @@
 """What no decision may exceed, and what today's trades have brought."""
 
 from decimal import Decimal
+from typing import ClassVar
 
 from twisted.trial.unittest import SynchronousTestCase
 
@@ -48,7 +49,7 @@ class LimitedTests(SynchronousTestCase):
 class ResultsTests(SynchronousTestCase):
     """Today's result, by hand."""
 
-    MARKS = {"USD": D(1), "BTC": D(65000), "HUF": D("0.0025")}
+    MARKS: ClassVar[dict[str, Decimal]] = {"USD": D(1), "BTC": D(65000), "HUF": D("0.0025")}
 
     def fill(self, side: Side, price: str, contract: str = "BTC/HUF", fees: str = "0") -> Fill:
         quote = contract.partition("/")[2]
