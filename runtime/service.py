@@ -62,7 +62,7 @@ class Process:
             await self._sandbox.start()
             endpoints, keys = self._sandbox.endpoints, self._sandbox.credentials
         exchanges = wiring.clients(config, self._surroundings, endpoints, keys)
-        self._ledger = wiring.ledger(config, self._surroundings)
+        exchanges, self._ledger = wiring.with_crash_point(exchanges, wiring.ledger(config, self._surroundings))
         try:
             await self._ledger.open()
         except LedgerError as error:

@@ -1,5 +1,6 @@
 """The one place where everything is constructed and connected."""
 
+import os
 from collections.abc import Mapping
 from decimal import Decimal
 from pathlib import Path
@@ -17,13 +18,16 @@ from execution.intents import Names
 from execution.quotes import Quotes
 from execution.rate_budget import RateBudget
 from execution.transfers import Transfers
+from ledger.interface import ILedger
 from ledger.sql import SqlLedger
 from market.feed import VenueFeed
 from model.settings import Settings
 from model.transfer import Place
 from runtime import registry
 from runtime.config_values import Config, Connection
+from runtime.crash_points import VARIABLE, CrashPoint
 from runtime.parameters import current_texts, parse_changes
+from runtime.problems import CannotStart
 from runtime.variances import Variances
 from trader.deciding import Decider
 from trader.parts import Parts
@@ -77,6 +81,22 @@ def ledger(config: Config, surroundings: Surroundings) -> SqlLedger:
     return SqlLedger(config.ledger_url, surroundings.reactor)
 
 
+def with_crash_point(exchanges: Clients, book_keeper: SqlLedger) -> tuple[Clients, Any]:
+    """Both as they are; or, for tests that kill the pool, with the one crash point that the environment names.
+
+    :raises CannotStart: it names none that there is.
+    """
+    wanted = os.environ.get(VARIABLE)
+    if wanted is None:
+        return exchanges, book_keeper
+    try:
+        point = CrashPoint(wanted)
+    except ValueError as error:
+        raise CannotStart(f"{VARIABLE}: {error}") from None
+    source, target = point.around_client(exchanges.source, "source"), point.around_client(exchanges.target, "target")
+    return Clients(source, target, exchanges.fiat), point.around_ledger(book_keeper)
+
+
 def variances(config: Config, exchanges: Clients, surroundings: Surroundings) -> Variances:
     """Where the variances come from."""
     return Variances(config, exchanges.source, exchanges.fiat, Path("var/history"), surroundings.microseconds)
@@ -91,7 +111,7 @@ def feeds(config: Config, exchanges: Clients, surroundings: Surroundings) -> tup
     return {"source": source, "target": target}, fiat
 
 
-def pool(config: Config, exchanges: Clients, book_keeper: SqlLedger, surroundings: Surroundings) -> Pool:
+def pool(config: Config, exchanges: Clients, book_keeper: ILedger, surroundings: Surroundings) -> Pool:
     """The pool, not opened yet."""
     reactor, now = surroundings.reactor, surroundings.microseconds
     live, fiat = feeds(config, exchanges, surroundings)
