@@ -3,6 +3,7 @@
 #   make run    set up and run the sandbox pool        make test   set up and run the tests
 #   make setup  only set up .venv                      make lint   ruff, mypy, import contracts
 #   make bench  measure (a minute)                     make bench-long   the rest of the measurements
+#   make bench-arena  a month of trading against the peers' rules, ten times (a quarter of an hour)
 #   make lock   refresh the locks (UPGRADE=--upgrade for newer versions)
 
 PYTHON ?= python3
@@ -14,7 +15,7 @@ INSTALL := $(PYTHON) -m pip --python $(BIN)/python install --disable-pip-version
 COMPILE := $(BIN)/uv pip compile --quiet --generate-hashes --no-emit-index-url --no-emit-find-links --python-version 3.11 \
 	--custom-compile-command "make lock" $(UPGRADE)
 
-.PHONY: setup setup-test run test lint format bench bench-long lock clean
+.PHONY: setup setup-test run test lint format bench bench-long bench-arena lock clean
 
 setup: .venv/run.stamp
 
@@ -41,6 +42,9 @@ bench: .venv/test.stamp
 
 bench-long: .venv/test.stamp
 	$(BIN)/python -m bench.decision --long
+
+bench-arena: .venv/test.stamp
+	$(BIN)/python -m bench.arena
 
 lock: .venv/lock.stamp
 	$(COMPILE) requirements/test.in --output-file requirements/test.txt
