@@ -31,6 +31,14 @@ def is_kept(child: Child, wanted: Quote) -> bool:
     return in_band and wanted.quantity * least <= child.left <= wanted.quantity
 
 
+def is_dangerous(child: Child, wanted: Quote | None) -> bool:
+    """Whether a live order offers more than is wanted: a better price, or a larger size, or anything at all."""
+    if wanted is None or child.left > wanted.quantity:
+        return True
+    price = child.intent.price
+    return price > wanted.keep_to if wanted.side is Side.BUY else price < wanted.keep_from
+
+
 class Quotes:
     """The quotes of one target. ``reasons`` says, per side, why it is not quoted; empty text: it is, or is about to be."""
 
@@ -102,9 +110,9 @@ class Quotes:
         for child in self._desk.children("quote"):
             if child.intent.id not in slotted:
                 self._desk.cancel(child)
-        misfits = [slot for slot, child in self._children.items() if not self._fits(slot, child)]
-        for slot in misfits:
-            self._desk.cancel(self._children[slot])
+        for slot, child in self._children.items():
+            if not self._fits(slot, child):
+                self._drop(slot, child)
         for slot in sorted(self._wanted, key=lambda slot: slot[1]):
             if slot not in self._children:
                 self._place(slot, self._wanted[slot])
@@ -112,6 +120,13 @@ class Quotes:
     def _fits(self, slot: Slot, child: Child) -> bool:
         wanted = self._wanted.get(slot)
         return wanted is not None and not child.is_unwanted and is_kept(child, wanted)
+
+    def _drop(self, slot: Slot, child: Child) -> None:
+        """Cancel a misfit; but one that only offers less than is wanted stays while there is no order left to replace it by."""
+        if is_dangerous(child, self._wanted.get(slot)) or self._budget.has_one:
+            self._desk.cancel(child)
+        else:
+            self.reasons[slot[0].value] = "rate budget used up: a more cautious quote is left"
 
     def _place(self, slot: Slot, quote: Quote) -> None:
         side = slot[0]

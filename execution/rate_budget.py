@@ -14,10 +14,15 @@ class RateBudget:
 
     def take(self) -> bool:
         """Use one, if there is one."""
-        now = self._now()
-        self._tokens = min(self._per_minute, self._tokens + (now - self._at) * self._per_minute / 60e6)
-        self._at = now
-        if self._tokens < 1:
+        if not self.has_one:
             return False
         self._tokens -= 1
         return True
+
+    @property
+    def has_one(self) -> bool:
+        """Whether an order may be sent now."""
+        now = self._now()
+        self._tokens = min(self._per_minute, self._tokens + (now - self._at) * self._per_minute / 60e6)
+        self._at = now
+        return self._tokens >= 1

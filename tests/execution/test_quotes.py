@@ -131,6 +131,15 @@ class QuotesTests(SynchronousTestCase):
         self.quotes.converge()
         self.assertEqual(len(self.places()), 2)
 
+    def test_a_cautious_quote_is_better_than_none(self) -> None:
+        """With the budget used up a quote that offers too little stays; one that offers too much goes all the same."""
+        self.quotes._budget = RateBudget(2, self.s.now)
+        self.want(quote(Side.BUY, "60000"), quote(Side.SELL, "61000"))
+        self.answer("1", "2")
+        self.want(quote(Side.BUY, "60500"), quote(Side.SELL, "61500"))
+        self.assertEqual([call for call in self.s.venue.calls if call[0] == "cancel"], [("cancel", "2")])
+        self.assertIn("a more cautious quote is left", self.quotes.reasons["BUY"])
+
     def test_ladder(self) -> None:
         """Each level is a slot of its own; a level no longer wanted goes."""
         self.want(quote(Side.BUY, "60000"), quote(Side.BUY, "59000", 1))
