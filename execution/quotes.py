@@ -14,6 +14,7 @@ from execution.desk import Child, OrderDesk
 from execution.intents import Names
 from execution.rate_budget import RateBudget
 from model.decision import Quote
+from model.money import ZERO
 from model.order import Side
 from model.records import OrderIntent
 
@@ -57,10 +58,12 @@ class Quotes:
         self._post_only = post_only
         self._wanted: dict[Slot, Quote] = {}
         self._children: dict[Slot, Child] = {}
+        self._counted: dict[str, Decimal] = {}
 
     def want(self, quotes: Iterable[Quote], reasons: Mapping[str, str], decision_id: str) -> None:
         """From now on these quotes are wanted and no others."""
         self._wanted = {(quote.side, quote.level): quote for quote in quotes}
+        self._counted = {child.intent.id: child.filled for child in self._children.values()}
         self.decision_id = decision_id
         for side in Side:
             is_wanted = any(slot[0] is side for slot in self._wanted)
@@ -81,14 +84,17 @@ class Quotes:
         for child in self._desk.children("quote"):
             self._desk.cancel(child)
 
-    def moved(self, child: Child) -> None:
-        """An order of ours has changed. One that ended otherwise than by our cancel, or has traded, has overtaken the
-        decision it came from: its slot stays empty until the next one."""
+    def moved(self, child: Child) -> bool:
+        """An order of ours has changed. One that ended otherwise than by our cancel, or has traded since the decision that
+        is being followed, has overtaken it: its slot stays empty until the next one. True: the next one is wanted now."""
         slot = (child.intent.side, child.intent.level)
-        has_traded = child.filled > 0 or bool(child.told_filled)
-        if child.is_over and (has_traded or not child.is_unwanted) and self._wanted.pop(slot, None) is not None:
+        traded = max(child.filled, child.told_filled or ZERO)
+        is_overtaken = traded > self._counted.get(child.intent.id, ZERO) or not child.is_unwanted
+        is_dropped = child.is_over and is_overtaken and self._wanted.pop(slot, None) is not None
+        if is_dropped:
             self.reasons[slot[0].value] = child.detail or "traded: deciding anew"
         self.converge()
+        return is_dropped
 
     @property
     def is_pulled(self) -> bool:

@@ -243,8 +243,7 @@ class Pool:
         if child.intent.purpose == "hedge":
             self.parts.hedges.moved(child)
         else:
-            self.parts.quotes.moved(child)
-            if child.is_over and not child.is_unwanted and self.state == TRADING:
+            if self.parts.quotes.moved(child) and self.state == TRADING:
                 self.cycle.request()
         self.tell()
 

@@ -28,7 +28,8 @@ class QuotesTests(SynchronousTestCase):
         self.s = Surroundings()
         names, budget = Names("ilp", self.s.now), RateBudget(100, self.s.now)
         self.quotes = Quotes(self.s.desk, names, "BTC/HUF", budget, self.s.now, post_only=True)
-        self.s.desk.changed = self.quotes.moved
+        self.asked: list[bool] = []
+        self.s.desk.changed = lambda child: self.asked.append(self.quotes.moved(child))
 
     def want(self, *quotes: Quote) -> None:
         self.quotes.want(quotes, {"BUY": "no funds", "SELL": "no coins"}, "decision")
@@ -85,6 +86,17 @@ class QuotesTests(SynchronousTestCase):
         self.s.clock.advance(0)
         self.assertEqual(len(self.places()), 1)
         self.assertIn("deciding anew", self.quotes.reasons["BUY"])
+        self.assertIn(True, self.asked)
+
+    def test_what_the_decision_knew_does_not_empty_its_slot(self) -> None:
+        """Partly traded, decided anew, cancelled to be put back to size: the new quote goes out without another decision."""
+        self.want(quote(Side.BUY, "60000"))
+        self.answer("1")
+        self.s.venue.tell_fill("t1", "1", "0.06")
+        self.want(quote(Side.BUY, "60000"))
+        self.s.venue.cancelling[0].callback(True)
+        self.s.clock.advance(0)
+        self.assertEqual(len(self.places()), 2)
 
     def test_a_refused_quote_is_not_hammered(self) -> None:
         """The venue's reason is shown, and nothing is sent until the next decision."""
