@@ -25,6 +25,7 @@ from model.records import (
     Obligation,
     OrderIntent,
     ParameterChange,
+    Sample,
     Task,
     TransitRecord,
 )
@@ -124,6 +125,12 @@ class ILedger(Interface):
 
     def parameters(limit: int) -> "Deferred[list[ParameterChange]]":
         """Newest first."""
+
+    def save_sample(sample: Sample, keep_from: int) -> "Deferred[None]":
+        """Remember how things stood, and forget samples from before ``keep_from`` (microseconds)."""
+
+    def last_sample(before: int) -> "Deferred[Sample | None]":
+        """The newest sample from before ``before`` (microseconds), if any."""
 
     def save_cursor(name: str, value: int) -> "Deferred[None]":
         """Remember how far a history has been read (microseconds)."""

@@ -5,8 +5,9 @@ Every function is a job of :class:`ledger.writer.Writer`.
 
 from collections.abc import Collection
 from decimal import Decimal
+from typing import Any
 
-from sqlalchemy import select, update
+from sqlalchemy import Select, select, update
 from sqlalchemy.engine import Connection
 
 from ledger import schema
@@ -50,6 +51,11 @@ def intents(connection: Connection, only_open: bool, limit: int) -> list[IntentR
     statement = select(table).order_by(table.c.created.desc(), table.c.id.desc()).limit(limit)
     if only_open:
         statement = statement.where(table.c.state.in_([state for state in IntentState if not state.is_final]))
+    return intents_by(connection, statement)
+
+
+def intents_by(connection: Connection, statement: Select[Any]) -> list[IntentRecord]:
+    """Those that ``statement`` selects from the table of intents, in its order."""
     rows = connection.execute(statement).mappings().all()
     filled = _filled(connection, [row["id"] for row in rows])
     return [

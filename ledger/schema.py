@@ -60,7 +60,7 @@ intents = Table(
     Column("purpose", Text, nullable=False),
     Column("created", BigInteger, nullable=False, index=True),
     Column("level", Integer, nullable=False),
-    Column("obligation_id", Text),
+    Column("obligation_id", Text, index=True),
     Column("decision_id", Text),
     Column("state", Choice(IntentState), nullable=False, index=True),
     Column("order_id", Text),
@@ -173,6 +173,20 @@ cursors = Table(
     metadata,
     Column("name", Text, primary_key=True),
     Column("value", BigInteger, nullable=False),
+)
+
+#: How the pool stood, every few seconds; bounded.
+samples = Table(
+    "samples",
+    metadata,
+    Column("timestamp", BigInteger, primary_key=True, autoincrement=False),
+    Column("state", Text, nullable=False),
+    *(Column(name, Amount) for name in ("source_mid", "rate", "target_mid", "fair", "bid", "ask")),
+    *(Column(name, Amount) for name in ("source_cash", "source_btc", "target_cash", "target_btc", "exposure", "value")),
+    Column("profit", Amounts, nullable=False),
+    Column("decision_us", BigInteger),
+    Column("lag_us", BigInteger),
+    Column("commit_us", BigInteger),
 )
 
 # Whether a task is open is told by this being null.

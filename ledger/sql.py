@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from decimal import Decimal
 from functools import partial
 
-from sqlalchemy import select
+from sqlalchemy import delete, select
 from sqlalchemy.engine import Connection
 from twisted.internet.defer import Deferred
 from zope.interface import implementer
@@ -25,6 +25,7 @@ from model.records import (
     Obligation,
     OrderIntent,
     ParameterChange,
+    Sample,
     Task,
     TransitRecord,
 )
@@ -148,6 +149,14 @@ class SqlLedger:
     def parameters(self, limit: int) -> "Deferred[list[ParameterChange]]":
         return self._writer.submit(partial(_parameters, limit=limit))
 
+    def save_sample(self, sample: Sample, keep_from: int) -> "Deferred[None]":
+        return self._writer.submit(partial(_save_sample, sample=sample, keep_from=keep_from))
+
+    def last_sample(self, before: int) -> "Deferred[Sample | None]":
+        table = schema.samples
+        found = self._writer.submit(lambda c: newest(c, table, Sample, 1, table.c.timestamp < before, time="timestamp"))
+        return found.addCallback(lambda samples: samples[0] if samples else None)
+
     def save_cursor(self, name: str, value: int) -> "Deferred[None]":
         return self._writer.submit(lambda c: save(c, schema.cursors, {"name": name, "value": value}))
 
@@ -177,6 +186,11 @@ def _parameters(connection: Connection, limit: int) -> list[ParameterChange]:
     found = newest(connection, schema.parameter_changes, ParameterChange, limit, time="timestamp")
     # JSON has lists only.
     return [ParameterChange(c.timestamp, c.who, {key: (old, new) for key, (old, new) in c.changes.items()}) for c in found]
+
+
+def _save_sample(connection: Connection, sample: Sample, keep_from: int) -> None:
+    connection.execute(delete(schema.samples).where(schema.samples.c.timestamp < keep_from))
+    insert_new(connection, schema.samples, values_of(sample))
 
 
 def _cursors(connection: Connection) -> Mapping[str, int]:

@@ -176,3 +176,33 @@ class ParameterChange:
     timestamp: int
     who: str
     changes: Mapping[str, tuple[str, str]] = field(factory=dict)
+
+
+@frozen
+class Sample:
+    """How the pool stood at ``timestamp``: what charts and statements are drawn from. What was not known is None.
+
+    ``source_mid`` and ``value`` in source currency, ``rate`` source currency per unit of the target's; ``target_mid``,
+    ``fair``, ``bid`` and ``ask`` (our best live quotes) in target currency; ``exposure`` and coins in BTC.
+    ``profit``: each part of the pool's result since its first sample, in source currency. Times in microseconds:
+    ``decision_us`` the last decision took, ``lag_us`` the reactor was late at most, ``commit_us`` the ledger needed.
+    """
+
+    timestamp: int
+    state: str
+    source_mid: Decimal | None = None
+    rate: Decimal | None = None
+    target_mid: Decimal | None = None
+    fair: Decimal | None = None
+    bid: Decimal | None = None
+    ask: Decimal | None = None
+    source_cash: Decimal | None = None
+    source_btc: Decimal | None = None
+    target_cash: Decimal | None = None
+    target_btc: Decimal | None = None
+    exposure: Decimal | None = None
+    value: Decimal | None = None
+    profit: Mapping[str, Decimal] = field(factory=dict)
+    decision_us: int | None = None
+    lag_us: int | None = None
+    commit_us: int | None = None

@@ -12,6 +12,7 @@ from unittest import mock
 
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
+from alembic.script import ScriptDirectory
 from sqlalchemy import create_engine, text
 from twisted.trial.unittest import SkipTest, SynchronousTestCase
 
@@ -117,13 +118,14 @@ class MigrationTests(StoreCase):
         self.pump.wait(ledger.close())
         newer = new_folder(self) / "newer"
         shutil.copytree(migrations.HERE, newer)
-        (newer / "versions" / "r0002_more.py").write_text(
-            "from alembic import op\nrevision, down_revision = '0002', '0001'\n"
+        head = ScriptDirectory(str(migrations.HERE)).get_current_head()
+        (newer / "versions" / "r9999_more.py").write_text(
+            f"from alembic import op\nrevision, down_revision = '9999', '{head}'\n"
             "def upgrade():\n    op.execute('CREATE TABLE more (id TEXT)')\n"
         )
         with mock.patch.object(migrations, "HERE", newer):
             self.opened(url)
-        for file, tables in ((path, 1), (path.with_name("ilp.db.0001.backup"), 0)):
+        for file, tables in ((path, 1), (path.with_name(f"ilp.db.{head}.backup"), 0)):
             connection = sqlite3.connect(file)
             self.addCleanup(connection.close)
             found = connection.execute("SELECT count(*) FROM sqlite_master WHERE name = 'more'").fetchone()
