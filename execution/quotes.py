@@ -86,7 +86,7 @@ class Quotes:
 
     def moved(self, child: Child) -> bool:
         """An order of ours has changed. One that ended otherwise than by our cancel, or has traded since the decision that
-        is being followed, has overtaken it: its slot stays empty until the next one. True: the next one is wanted now."""
+        is being followed, has overtaken it: its slot stays empty until the next one. True: that one is wanted at once."""
         slot = (child.intent.side, child.intent.level)
         traded = max(child.filled, child.told_filled or ZERO)
         is_overtaken = traded > self._counted.get(child.intent.id, ZERO) or not child.is_unwanted
@@ -94,7 +94,7 @@ class Quotes:
         if is_dropped:
             self.reasons[slot[0].value] = child.detail or "traded: deciding anew"
         self.converge()
-        return is_dropped
+        return is_dropped and not child.detail  # what the venue refused is not hammered: the regular round asks again
 
     @property
     def is_pulled(self) -> bool:

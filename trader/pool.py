@@ -242,9 +242,8 @@ class Pool:
     def _child_changed(self, child: Child) -> None:
         if child.intent.purpose == "hedge":
             self.parts.hedges.moved(child)
-        else:
-            if self.parts.quotes.moved(child) and self.state == TRADING:
-                self.cycle.request()
+        elif self.parts.quotes.moved(child) and self.state == TRADING:
+            self.cycle.request()
         self.tell()
 
     def _filled(self, place: Place, fill: Fill, child: Child | None) -> None:
