@@ -66,9 +66,12 @@ class Books:
                 self._take(contract, raw)
 
     def _heard(self, ticker: str, raw: Any) -> None:
+        contract = self._contracts.get(ticker)
+        if contract is None:
+            return  # the stream is over; what was on its way still comes out of the socket's buffer
         self._events[ticker] += 1
         try:
-            self._take(self._contracts[ticker], raw)
+            self._take(contract, raw)
         except ValueError as problem:
             self.log.error("{ticker}: a book event that makes no sense: {problem}", ticker=ticker, problem=str(problem))
             self._shapes.pop(ticker, None)
