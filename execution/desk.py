@@ -123,6 +123,7 @@ class OrderDesk:
         self._now = now
         self._children: dict[str, Child] = {}
         self._by_order: dict[str, Child] = {}
+        self._past: dict[str, str] = {}
         self._filled: dict[str, Decimal] = {}
         self._early: dict[str, Order] = {}
         self._waiting: list[tuple[Callable[[], bool], Deferred[None]]] = []
@@ -146,7 +147,7 @@ class OrderDesk:
 
     def known_orders(self) -> Iterable[str]:
         """The venue ids that belong to known intents."""
-        return self._by_order.keys()
+        return self._by_order.keys() | self._past.keys()
 
     def place_order(self, intent: OrderIntent, post_only: bool = False, immediate: bool = False) -> Child:
         """Write ``intent`` down, then send it. What becomes of it is told by ``changed`` and the child's state."""
@@ -182,6 +183,11 @@ class OrderDesk:
             self._filled[record.order_id] = max(record.filled, self.filled(record.order_id))
         child.inputs.lost()
         return child
+
+    def recall(self, record: IntentRecord) -> None:
+        """An order of an earlier run that is over: a fill of it that is told late is still its own, and no other order's."""
+        if record.order_id is not None:
+            self._past[record.order_id] = record.intent.id
 
     # Sending.
 
@@ -297,8 +303,9 @@ class OrderDesk:
         child = self._by_order.get(fill.order_id) or self._children.get(fill.client_id or "")
         if child is not None and child.order_id is None:
             self.acknowledge(child, fill.order_id)
+        intent_id = child.intent.id if child else self._past.get(fill.order_id)
         try:
-            is_new = await self._books.book_fill(self.place, fill, child.intent.id if child else None)
+            is_new = await self._books.book_fill(self.place, fill, intent_id)
         except LedgerError as error:
             self.ledger_failed(error)
             return

@@ -65,6 +65,8 @@ class Hedges:
         self._traded = ZERO
         self._timer: IDelayedCall | None = None
         self._is_stopping = False
+        self._refusals = 0
+        self._not_before = 0
 
     @property
     def is_busy(self) -> bool:
@@ -91,8 +93,9 @@ class Hedges:
         return self._traded + (self._child.filled if self._child else ZERO)
 
     def cover(self, trade: Trade, reason: str) -> bool:
-        """Open an obligation for ``trade``. False, and nothing is done, while another is open."""
-        if self.is_busy or self._is_stopping:
+        """Open an obligation for ``trade``. False, and nothing is done, while another is open, or for a while after the
+        venue has refused one."""
+        if self.is_busy or self._is_stopping or self._now() < self._not_before:
             return False
         quantity = trade.side.sign * trade.quantity
         now = self._now()
@@ -147,11 +150,18 @@ class Hedges:
         self._traded += child.filled
         self._child = None
         attempts = obligation.attempts + 1
+        self._back_off(was_refused=child.order_id is None)
         self.obligation = attrs.evolve(obligation, done=self._sign * self._traded, attempts=attempts, updated=self._now())
         if self._is_over(child):
             self._finish("done" if self.left == 0 else "released")
         else:
             self._again(child, attempts)
+
+    def _back_off(self, was_refused: bool) -> None:
+        """A venue that refuses is not hammered: each refusal in a row doubles the pause before the next obligation."""
+        self._refusals = self._refusals + 1 if was_refused else 0
+        pause = min(LONGEST_PAUSE, FIRST_PAUSE * 2 ** (self._refusals - 1)) if was_refused else 0
+        self._not_before = self._now() + int(pause * 1_000_000)
 
     def _is_over(self, child: Child) -> bool:
         instrument = self._feed.instrument

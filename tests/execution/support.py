@@ -123,6 +123,7 @@ class MemoryLedger:
         self.written: list[tuple[str, Any]] = []
         self.intents_by_id: dict[str, IntentRecord] = {}
         self.fills_by_id: dict[tuple[str, str], Fill] = {}
+        self.intents_of_fills: dict[str, str | None] = {}
         self.transactions_by_id: dict[tuple[str, str], Transaction] = {}
         self.saved: dict[str, dict[str, Any]] = {"obligation": {}, "transit": {}, "task": {}, "cursor": {}}
         self.failing = False
@@ -141,8 +142,9 @@ class MemoryLedger:
         self.intents_by_id[intent_id] = IntentRecord(self.intents_by_id[intent_id].intent, state, order_id, detail)
         return self._write("answer", (intent_id, state))
 
-    def book_fill(self, place: Place, fill: Fill, _intent_id: str | None) -> "Deferred[bool]":
+    def book_fill(self, place: Place, fill: Fill, intent_id: str | None) -> "Deferred[bool]":
         is_new = (place, fill.id) not in self.fills_by_id
+        self.intents_of_fills.setdefault(fill.id, intent_id)
         if not self.failing:
             self.fills_by_id.setdefault((place, fill.id), fill)
         return self._write("fill", fill.id, is_new)
@@ -183,11 +185,11 @@ class MemoryLedger:
     def save_task(self, record: Any) -> "Deferred[None]":
         return self._save("task", record)
 
-    def transits(self, _only_open: bool, _limit: int) -> "Deferred[list[Any]]":
-        return succeed([t for t in self.saved["transit"].values() if not t.is_over])
+    def transits(self, only_open: bool, _limit: int) -> "Deferred[list[Any]]":
+        return succeed([t for t in self.saved["transit"].values() if not (only_open and t.is_over)])
 
-    def tasks(self, _only_open: bool, _limit: int) -> "Deferred[list[Any]]":
-        return succeed([t for t in self.saved["task"].values() if t.closed is None])
+    def tasks(self, only_open: bool, _limit: int) -> "Deferred[list[Any]]":
+        return succeed([t for t in self.saved["task"].values() if not (only_open and t.closed is not None)])
 
 
 class Surroundings:

@@ -187,6 +187,24 @@ class DeskTests(SynchronousTestCase):
         self.s.venue.cancelling[0].callback(True)
         self.successResultOf(gone)
 
+    def test_a_fill_of_an_earlier_order_proves_nothing_of_a_later_one(self) -> None:
+        """Without client ids, the fill of an order that an earlier run had closed is not taken for the one that is looked up."""
+        self.s.venue.capabilities = frozenset()  # type: ignore[misc]
+        self.s.desk.recall(IntentRecord(self.s.intent("ilp-0"), IntentState.CLOSED, "45"))
+        self.s.venue.trades = [fill_shape("t1", "45", "0.10")]
+        intent = self.s.intent()
+        self.s.ledger.intents_by_id["ilp-1"] = IntentRecord(intent, IntentState.INTENDED)
+        child = self.s.desk.adopt(self.s.ledger.intents_by_id["ilp-1"])
+        self.assertEqual((child.state, child.order_id), (UNKNOWN, None))
+        self.s.clock.pump([8] * (len(LOOKS) + 1))
+        self.assertEqual((child.state, child.order_id), (OVER, None))
+
+    def test_a_fill_told_after_a_restart_finds_its_intent(self) -> None:
+        """The order was closed in an earlier run and its fill only told now: it is booked as that order's."""
+        self.s.desk.recall(IntentRecord(self.s.intent("ilp-0"), IntentState.CLOSED, "45"))
+        self.s.venue.tell_fill("t1", "45", "0.10")
+        self.assertEqual(self.s.ledger.intents_of_fills, {"t1": "ilp-0"})
+
     def test_fill_of_no_order_of_ours_is_booked(self) -> None:
         """Somebody trades by hand on the same account: the balance has changed, so the books do."""
         self.s.venue.tell_fill("t9", "999", "0.01")

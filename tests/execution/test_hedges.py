@@ -105,6 +105,18 @@ class HedgesTests(SynchronousTestCase):
         self.s.clock.advance(1)
         self.assertEqual(self.over, [True])
 
+    def test_a_venue_that_refuses_is_not_hammered(self) -> None:
+        """Refused and given back to the next decision, which asks at once: it waits, longer each time."""
+        for pause in (1, 2, 4):
+            self.cover()
+            self.s.venue.placing[-1].errback(Refused("venue", "placeOrder", "no funds", Reason.FUNDS))
+            self.s.clock.advance(0)
+            self.s.clock.advance(0)
+            self.assertFalse(self.hedges.is_busy)
+            self.assertFalse(self.hedges.cover(Trade(Side.SELL, D(1), D(60000)), DECISION))
+            self.s.clock.advance(pause)
+        self.cover()
+
     def test_an_unknown_hedge_is_never_sent_twice(self) -> None:
         """The request timed out and was carried out: found, counted, done; one order in all."""
         self.cover()

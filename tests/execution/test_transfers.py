@@ -8,9 +8,11 @@ from twisted.internet.defer import Deferred, fail, succeed
 from twisted.trial.unittest import SynchronousTestCase
 
 from clients.errors import OutcomeUnknown, Reason, Refused
+from execution.addresses import Addresses
 from execution.books import Books
 from execution.intake import UNPROVEN, Intake
 from execution.intents import Names
+from execution.tasks import Tasks
 from execution.transfers import Transfers
 from model.decision import Transfer
 from model.instrument import Instrument
@@ -35,7 +37,13 @@ class TransferTests(SynchronousTestCase):
         names = Names("ilp", self.s.now)
         cash: dict[Any, str] = {"source": "USD", "target": "HUF"}
         ledger: Any = self.s.ledger
-        self.transfers = Transfers(clients, ledger, names, self.s.now, limits, cash, "OUT", lambda _ticker: D(3600))
+        self.told: list[tuple[str, str]] = []
+        tell = lambda kind, sentence: self.told.append((kind, sentence))  # noqa: E731
+        self.tasks = Tasks(ledger, self.s.now, tell)
+        addresses = Addresses(clients, cash, limits.addresses, "OUT")
+        self.transfers = Transfers(
+            clients, ledger, self.tasks, names, self.s.now, limits, addresses, lambda _ticker: D(3600), tell
+        )
         self.intake = Intake(clients, self.books, ledger, self.transfers, self.s.now, "BTC")
 
     def carry(self, quantity: str = "1", ticker: str = "BTC") -> None:
@@ -123,7 +131,7 @@ class TransferTests(SynchronousTestCase):
         self.source.withdrawals[0].errback(OutcomeUnknown("source", "requestWithdrawal", "timed out"))
         self.s.clock.advance(UNPROVEN / 1e6 + 1)
         self.successResultOf(self._reading("source"))
-        (task,) = self.transfers.tasks.values()
+        (task,) = self.tasks.open.values()
         self.assertEqual(task.kind, "look")
         self.successResultOf(self._close(task.id, "cancel"))
         self.assertEqual((self.only().state, dict(self.transfers.transits)), ("cancelled", {}))
@@ -151,7 +159,7 @@ class TransferTests(SynchronousTestCase):
         """NotImplementedError becomes a task with all that is needed; done means that it is asked for (S3.37)."""
         self.source.requestWithdrawal = lambda *_: fail(NotImplementedError())  # type: ignore[method-assign]
         self.carry()
-        (task,) = self.transfers.tasks.values()
+        (task,) = self.tasks.open.values()
         self.assertEqual((task.kind, task.details["address"]), ("withdraw", "target-BTC-address"))
         self.successResultOf(self._close(task.id, "done"))
         self.assertEqual(self.only().state, "requested")
@@ -161,7 +169,7 @@ class TransferTests(SynchronousTestCase):
         self.make(Limits())
         self.carry()
         self.assertEqual(self.source.calls, [])
-        (task,) = self.transfers.tasks.values()
+        (task,) = self.tasks.open.values()
         closing = self._close(task.id, "approve")
         self.assertEqual(len(self.source.calls), 1)
         self.source.withdrawals[0].callback("R")
