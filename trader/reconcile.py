@@ -27,6 +27,9 @@ PATIENCE = 30.0
 #: Fills and postings may be on their way while balances are compared: so often is looked, so many seconds apart.
 LOOKS, PAUSE = 6, 1.0
 
+#: Orders of earlier runs that are over and still told apart from those that are not: so many, the newest.
+RECENT = 2_000
+
 Differences = dict[str, Decimal]
 
 
@@ -72,6 +75,9 @@ class Reconciler:
         await parts.books.load()
         await parts.intake.load()
         await parts.transfers.load()
+        for record in await parts.ledger.intents(False, RECENT):
+            if record.state.is_final:
+                parts.desks[record.intent.place].recall(record)
         for record in await parts.ledger.intents(True, 10_000):
             parts.desks[record.intent.place].adopt(record)
         for obligation in await parts.ledger.obligations(True, 1000):
