@@ -4,10 +4,14 @@
 #   make setup  only set up .venv                      make lint   ruff, mypy, import contracts
 #   make bench  measure (a minute)                     make bench-long   the rest of the measurements
 #   make bench-arena  a month of trading against the peers' rules, ten times (a quarter of an hour)
+#   make chaos  kill the pool 200 times and compare it with the truth (KILLS=20 SEED=7 POSTGRES=url for another campaign)
 #   make lock   refresh the locks (UPGRADE=--upgrade for newer versions)
 
 PYTHON ?= python3
 UPGRADE ?=
+KILLS ?= 200
+SEED ?= random
+POSTGRES ?=
 
 BIN := .venv/bin
 # The pip of the system, working on .venv: Debian's python3 comes without ensurepip, so .venv has none of its own.
@@ -45,6 +49,9 @@ bench-long: .venv/test.stamp
 
 bench-arena: .venv/test.stamp
 	$(BIN)/python -m bench.arena
+
+chaos: .venv/test.stamp
+	$(BIN)/python -m tests.chaos.campaign --kills $(KILLS) --seed $(SEED) $(if $(POSTGRES),--postgres $(POSTGRES))
 
 lock: .venv/lock.stamp
 	$(COMPILE) requirements/test.in --output-file requirements/test.txt

@@ -1,0 +1,135 @@
+"""A short campaign in the test suite; ``make chaos`` runs the long one. And that its comparison can see what is wrong."""
+
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from decimal import Decimal
+from pathlib import Path
+from random import Random
+from typing import Any
+from unittest import TestCase
+
+import pytest
+from sqlalchemy.engine import Connection
+
+from ledger import journal, orders
+from ledger.postings import entry_of_adjustment
+from ledger.rows import save, values_of
+from ledger.schema import obligations
+from ledger.store import Store
+from model.order import Fill, Side
+from model.records import Obligation, OrderIntent
+from tests.chaos.campaign import Campaign
+from tests.chaos.trouble import draw
+from tests.chaos.truth import Comparison, compare
+
+D = Decimal
+KILLS = 5
+#: Drawn so that a named point, a random moment and faults are among the kills.
+SEED = 11
+
+FILL = {"side": "BUY", "quantity": "0.5", "price": "20000000", "fee": "10000"}
+
+
+def truth_of(fills: list[Any], btc: str = "2", huf: str = "89990000", orders: list[Any] | None = None) -> Any:
+    """The exchanges' account of a pool that began with 1.5 BTC at each and 100 million HUF, and bought 0.5 BTC."""
+    balances = {"source": {"BTC": {"balance": "1.5"}}, "target": {"BTC": {"balance": btc}, "HUF": {"balance": huf}}}
+    trading = {
+        "kraken": {"fills": {}, "orders": {}, "withdrawals": {}},
+        "sputnik": {"fills": {"pool": fills}, "orders": {"pool": orders or []}, "withdrawals": {}},
+    }
+    venues = {venue: {"balances": {"pool": balances[place]}} for place, venue in (("source", "kraken"), ("target", "sputnik"))}
+    return {"venues": venues, "in_transit": {}, "trading": trading}
+
+
+class ComparisonTests(TestCase):
+    """Each thing that can be wrong is seen, and only that."""
+
+    def setUp(self) -> None:
+        folder = tempfile.TemporaryDirectory()
+        self.addCleanup(folder.cleanup)
+        self.url = f"sqlite:///{Path(folder.name) / 'ledger.sqlite'}"
+        with self.ledger() as connection:
+            for place, ticker, amount in (("source", "BTC", "1.5"), ("target", "BTC", "1.5"), ("target", "HUF", "100000000")):
+                entry = entry_of_adjustment(f"{place}{ticker}", f"venue:{place}", ticker, D(amount), "outside", "", 1)
+                journal.enter(connection, entry)
+            intent = OrderIntent("ilp-1", "target", "BTC/HUF", Side.BUY, D(20000000), D("0.5"), "hedge", 1, 0, "o1")
+            orders.intend(connection, intent)
+            save(connection, obligations, values_of(Obligation("o1", D("0.5"), D("0.5"), D(1), "decision", "done", 1, 1, 1)))
+            self.book(connection, "t1")
+
+    @contextmanager
+    def ledger(self) -> Iterator[Connection]:
+        store = Store(self.url)
+        try:
+            with store.connection().begin():
+                yield store.connection()
+        finally:
+            store.close()
+
+    def book(self, connection: Connection, id: str) -> None:
+        fill = Fill(id, "7", "BTC/HUF", Side.BUY, D("2E+7"), D("0.50"), {"HUF": D(10000)}, 2)
+        journal.book_fill(connection, "target", fill, "ilp-1")
+
+    def compare(self, truth: Any, limit: str = "1") -> Comparison:
+        return compare(truth, self.url, {"BTC": D(3), "HUF": D(100000000)}, D(limit), D(3))
+
+    def test_the_same_is_true(self) -> None:
+        """Equal books, fills written differently but of the same amounts: nothing is wrong."""
+        found = self.compare(truth_of([FILL]))
+        self.assertEqual((found.is_true, found.fills, found.sentences), (True, 1, ()))
+
+    def test_a_fill_the_ledger_does_not_have_is_lost(self) -> None:
+        """Even where its balances happen to agree."""
+        found = self.compare(truth_of([FILL, {**FILL, "quantity": "0.1"}]))
+        self.assertEqual((found.is_true, found.lost, found.doubled), (False, 1, 0))
+
+    def test_a_fill_booked_twice_is_doubled(self) -> None:
+        """Under two ids; and more was traded than its obligation was."""
+        with self.ledger() as connection:
+            self.book(connection, "t2")
+        found = self.compare(truth_of([FILL], btc="2.5", huf="79980000"))
+        self.assertEqual((found.is_true, found.lost, found.doubled), (False, 0, 2))
+
+    def test_an_order_left_behind_is_an_orphan(self) -> None:
+        """Whatever it is for."""
+        self.assertEqual(self.compare(truth_of([FILL], orders=[{"id": 9}])).orphans, 1)
+
+    def test_exposure_beyond_its_limit_is_unhedged(self) -> None:
+        """0.5 BTC too many is too much where the limit is less."""
+        self.assertEqual(self.compare(truth_of([FILL]), limit="0.4").unhedged, 1)
+
+    def test_a_satoshi_is_a_difference(self) -> None:
+        """Balances are compared exactly."""
+        found = self.compare(truth_of([FILL], btc="2.00000001"))
+        self.assertFalse(found.is_true)
+        self.assertIn("-0.00000001 BTC", found.sentences[0])
+
+
+class PlanTests(TestCase):
+    """What is drawn from a seed."""
+
+    def test_a_seed_draws_the_same_troubles(self) -> None:
+        """A campaign can be replayed; and all kinds of trouble come up."""
+        one, other = Random(5), Random(5)
+        drawn = [draw(one) for _ in range(500)]
+        self.assertEqual(drawn, [draw(other) for _ in range(500)])
+        kinds = {trouble.body.get("kind", trouble.path) for trouble in drawn}
+        wanted = {"error", "delay", "no_answer", "done_no_answer", "duplicate", "stale", "gap", "checksum", "disconnect"}
+        self.assertEqual(kinds, wanted | {"refuse_connect", "/restart", "give back"})
+
+
+@pytest.mark.slow
+class CampaignTests(TestCase):
+    """The real thing, short."""
+
+    def test_a_few_kills(self) -> None:
+        """Killed and restarted among faults, the pool ends with nothing lost, doubled, left behind or unhedged."""
+        with tempfile.TemporaryDirectory() as name:
+            folder = Path(name)
+            campaign = Campaign(folder, KILLS, SEED, f"sqlite:///{folder / 'ledger.sqlite'}")
+            found = campaign.run()
+        self.assertEqual(found.sentences, ())
+        self.assertTrue(found.is_true)
+        self.assertEqual(campaign.kills, KILLS)
+        self.assertGreater(found.fills, 0)
