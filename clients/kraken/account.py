@@ -13,6 +13,7 @@ from clients.kraken import history, wire
 from clients.kraken.faults import VENUE
 from clients.kraken.rest import KrakenRest
 from clients.kraken.wire import Market, reading
+from clients.parsing import EPOCH, number, text
 from model.money import plain
 from model.shapes import FillShape, PositionShape, TransactionShape
 
@@ -104,7 +105,7 @@ class Account:
                 page = result[name]
                 found.update(page)
                 offset += len(page)
-                count = wire.number(result["count"], "count")
+                count = number(result["count"], "count")
             if not page or offset >= count:
                 return found
         raise InvalidData(VENUE, call, f"more than {MOST_PAGES} pages")
@@ -127,7 +128,7 @@ class Account:
     async def _deposit_method(self, ticker: str, asset: str) -> str:
         result = await self._rest.private("DepositMethods", asset=asset)
         with reading("DepositMethods"):
-            methods = [wire.text(entry["method"], "method") for entry in result]
+            methods = [text(entry["method"], "method") for entry in result]
         wanted = self._deposit_methods.get(ticker) or DEPOSIT_METHODS.get(ticker)
         if wanted in methods:
             return str(wanted)
@@ -145,7 +146,7 @@ class Account:
         result = await self._rest.private("WithdrawAddresses", asset=asset)
         with reading("WithdrawAddresses"):
             keys = [
-                wire.text(entry["key"], "key")
+                text(entry["key"], "key")
                 for entry in result
                 if entry["address"] == address and entry.get("verified", True) is True
             ]
@@ -154,7 +155,7 @@ class Account:
             raise Refused(VENUE, "WithdrawAddresses", words, Reason.ADDRESS)
         answer = await self._rest.private("Withdraw", asset=asset, key=keys[0], address=address, amount=plain(amount))
         try:
-            return wire.text(answer["refid"], "refid")
+            return text(answer["refid"], "refid")
         except (KeyError, TypeError, ValueError) as error:
             # It was not refused: the money may be on its way.
             raise OutcomeUnknown(VENUE, "Withdraw", f"no reference in {answer!r:.200}") from error
@@ -167,5 +168,5 @@ class Account:
 
 
 def _is_within(timestamp: int, start: datetime, end: datetime) -> bool:
-    first, last = ((moment - wire.EPOCH) // timedelta(microseconds=1) for moment in (start, end))
+    first, last = ((moment - EPOCH) // timedelta(microseconds=1) for moment in (start, end))
     return first <= timestamp <= last

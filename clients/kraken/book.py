@@ -11,7 +11,8 @@ from decimal import Decimal
 from typing import Any
 from zlib import crc32
 
-from clients.kraken.wire import Pair, number, positive
+from clients.kraken.wire import Pair
+from clients.parsing import number, positive
 from model.shapes import BookShape, LevelShape
 
 CHECKED_LEVELS = 10

@@ -22,6 +22,7 @@ from clients.kraken.places import Places
 from clients.kraken.rest import KrakenRest
 from clients.kraken.streams import BookStream, ExecutionStream
 from clients.kraken.wire import Market, Pair, reading
+from clients.parsing import EPOCH, text
 from clients.surroundings import Surroundings
 from model.candle import PERIOD_SECONDS, Period
 from model.instrument import Instrument
@@ -102,6 +103,11 @@ class Kraken(ExchangeClient):
             self._run(self._start(), "start")
         return waiter
 
+    @property
+    def clock_offset(self) -> float | None:
+        """Seconds that the venue's clock is ahead of ours; None where the two cannot be told apart."""
+        return self._rest.skew.best.offset if self._rest.skew.is_certain else None
+
     async def _start(self) -> None:
         backoff = Backoff(self._surroundings.random)
         while True:
@@ -181,7 +187,7 @@ class Kraken(ExchangeClient):
     async def _token(self) -> str:
         answer = await self._rest.private("GetWebSocketsToken")
         with reading("GetWebSocketsToken"):
-            return wire.text(answer["token"], "token")
+            return text(answer["token"], "token")
 
     def _refused_a_token(self, error: ExchangeError) -> None:
         if isinstance(error, Refused) and error.reason is Reason.AUTH:
@@ -212,7 +218,7 @@ class Kraken(ExchangeClient):
         self._knows_orders = False
         heard = self._executions.last_heard
         if self._missed_since is None and heard is not None:
-            self._missed_since = wire.EPOCH + timedelta(microseconds=heard) - MARGIN
+            self._missed_since = EPOCH + timedelta(microseconds=heard) - MARGIN
         self._settle()
 
     async def _catch_up(self) -> None:
@@ -364,8 +370,6 @@ class Kraken(ExchangeClient):
         result = await self._rest.public("OHLC", pair=pair.id, interval=wire.INTERVALS[period], since=since)
         with reading("OHLC"):
             bars = wire.candles(result, ticker, period)
-        first, last = (
-            (moment.astimezone(UTC) - wire.EPOCH) // timedelta(microseconds=1) for moment in (start_datetime, end_datetime)
-        )
+        first, last = ((moment.astimezone(UTC) - EPOCH) // timedelta(microseconds=1) for moment in (start_datetime, end_datetime))
         over = min(last, self._surroundings.microseconds())
         return {opened: bar for opened, bar in bars.items() if first <= opened and bar["close_timestamp"] <= over}

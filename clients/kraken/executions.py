@@ -11,7 +11,8 @@ from typing import Any
 
 from attrs import field, frozen
 
-from clients.kraken.wire import OVER, exact, microseconds_of_text, number, optional_text, positive, side, text
+from clients.kraken.wire import OVER, microseconds_of_text, side
+from clients.parsing import exact, number, optional_text, positive, text
 from model.money import ZERO
 from model.shapes import FillShape, OrderShape
 

@@ -10,7 +10,8 @@ from typing import Any, Literal
 
 from attrs import frozen
 
-from clients.kraken.wire import Market, exact, microseconds, optional_text, text
+from clients.kraken.wire import Market, microseconds
+from clients.parsing import exact, optional_text, text
 from model.shapes import TransactionShape, TransactionType
 
 State = Literal["done", "pending", "cancelled"]

@@ -12,6 +12,7 @@ from clients.kraken import wire
 from clients.kraken.faults import VENUE
 from clients.kraken.rest import KrakenRest
 from clients.kraken.wire import OVER, Market, Pair, reading
+from clients.parsing import text
 from model.money import plain
 from model.shapes import OrderShape, SideName
 
@@ -49,7 +50,7 @@ class Orders:
         answer = await self._rest.private("AddOrder", **form)
         try:
             (id,) = answer["txid"]
-            return wire.text(id, "txid")
+            return text(id, "txid")
         except (KeyError, TypeError, ValueError) as error:
             # It says neither no nor which order: it may be in the book.
             raise OutcomeUnknown(VENUE, "AddOrder", f"no order id in {answer!r:.200}") from error
@@ -84,7 +85,7 @@ class Orders:
         with reading("QueryOrders"):
             if id not in result:
                 raise Refused(VENUE, "QueryOrders", f"{id} is not known", Reason.UNKNOWN_ORDER)
-            return wire.order(id, result[id], self._market), wire.text(result[id]["status"], "status")
+            return wire.order(id, result[id], self._market), text(result[id]["status"], "status")
 
     async def look_up(self, ids: list[str]) -> list[OrderShape]:
         """QueryOrders, of at most 50 ids."""

@@ -4,19 +4,20 @@ Formats are Kraken's REST documentation, as summed up in the project's research 
 raises ValueError, KeyError or TypeError for what breaks the format; :func:`reading` makes InvalidData of them.
 """
 
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
-from datetime import UTC, datetime, timedelta
+from collections.abc import Mapping
+from contextlib import AbstractContextManager
+from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
 from attrs import frozen
 
-from clients.errors import InvalidData
+from clients import parsing
 from clients.kraken.faults import VENUE
+from clients.parsing import EPOCH, MOST_DIGITS, exact, number, optional_text, positive, text
 from model.candle import PERIOD_SECONDS, Period
 from model.instrument import Instrument
-from model.money import ZERO, decimal_of
+from model.money import ZERO
 from model.shapes import CandleShape, FillShape, LevelShape, OrderShape, PositionShape, SideName
 
 #: Kraken's own names for what everybody else calls otherwise.
@@ -24,21 +25,12 @@ RENAMED = {"XBT": "BTC", "XDG": "DOGE"}
 SIDES: Mapping[str, SideName] = {"buy": "BUY", "sell": "SELL"}
 #: Length of a bar, in Kraken's minutes.
 INTERVALS: Mapping[Period, str] = {"minute": "1", "hour": "60", "day": "1440"}
-EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
-#: Before and after the point; the largest number of any venue has fewer.
-MOST_DIGITS = 30
 OVER = frozenset({"canceled", "expired"})
 
 
-@contextmanager
-def reading(call: str) -> Iterator[None]:
+def reading(call: str) -> AbstractContextManager[None]:
     """What breaks the format of ``call``'s answer comes out as InvalidData, with the reason."""
-    try:
-        yield
-    except KeyError as missing:
-        raise InvalidData(VENUE, call, f"{missing.args[0]!r} is missing") from missing
-    except (ValueError, TypeError, AttributeError, IndexError) as wrong:
-        raise InvalidData(VENUE, call, str(wrong)) from wrong
+    return parsing.reading(VENUE, call)
 
 
 @frozen
@@ -78,45 +70,6 @@ class Market:
         """The contract of a pair by any of its names; of one that is not listed (any more), the name as it is."""
         pair = self.names.get(name)
         return pair.instrument.contract if pair else name
-
-
-def exact(value: object, what: str) -> Decimal:
-    """An exact number of a size that money can have.
-
-    ``1e999999`` is a number too, and as an integer it would fill the memory.
-    """
-    found = decimal_of(value, what)
-    if found and abs(found.adjusted()) > MOST_DIGITS:
-        raise ValueError(f"{what}: {value!r:.40} is no amount")
-    return found
-
-
-def number(value: object, what: str) -> Decimal:
-    """An exact number that is not negative."""
-    found = exact(value, what)
-    if found < 0:
-        raise ValueError(f"{what}: {found} is negative")
-    return found
-
-
-def positive(value: object, what: str) -> Decimal:
-    """An exact number above zero."""
-    found = exact(value, what)
-    if found <= 0:
-        raise ValueError(f"{what}: {found} is not positive")
-    return found
-
-
-def text(value: object, what: str) -> str:
-    """Text that is not empty."""
-    if not isinstance(value, str) or not value:
-        raise ValueError(f"{what}: expected text, got {value!r}")
-    return value
-
-
-def optional_text(value: object, what: str) -> str | None:
-    """Text, or None where the venue has nothing to say."""
-    return None if value is None or value == "" else text(value, what)
 
 
 def side(value: object) -> SideName:
