@@ -10,6 +10,7 @@ import attrs
 from sqlalchemy.engine import make_url
 
 from clients.surroundings import Surroundings
+from execution.addresses import Addresses
 from execution.books import Books
 from execution.desk import OrderDesk
 from execution.hedges import Hedges
@@ -17,10 +18,12 @@ from execution.intake import Intake
 from execution.intents import Names
 from execution.quotes import Quotes
 from execution.rate_budget import RateBudget
+from execution.tasks import Tasks
 from execution.transfers import Transfers
 from ledger.interface import ILedger
 from ledger.sql import SqlLedger
 from market.feed import VenueFeed
+from model.notice import Notify, nobody
 from model.settings import Settings
 from model.transfer import Place
 from runtime import registry
@@ -111,7 +114,7 @@ def feeds(config: Config, exchanges: Clients, surroundings: Surroundings) -> tup
     return {"source": source, "target": target}, fiat
 
 
-def pool(config: Config, exchanges: Clients, book_keeper: ILedger, surroundings: Surroundings) -> Pool:
+def pool(config: Config, exchanges: Clients, book_keeper: ILedger, surroundings: Surroundings, notify: Notify = nobody) -> Pool:
     """The pool, not opened yet."""
     reactor, now = surroundings.reactor, surroundings.microseconds
     live, fiat = feeds(config, exchanges, surroundings)
@@ -124,15 +127,18 @@ def pool(config: Config, exchanges: Clients, book_keeper: ILedger, surroundings:
     holder: list[Pool] = []
     slippage = lambda: holder[0].settings.max_slippage  # noqa: E731
     delays = {settings.btc: settings.btc_delay}
+    cash: dict[Place, str] = {"source": settings.source, "target": settings.target}
+    tasks = Tasks(book_keeper, now, notify)
     transfers = Transfers(
         by_place,
         book_keeper,
+        tasks,
         names,
         now,
         limits,
-        {"source": settings.source, "target": settings.target},
-        settings.out_address,
+        Addresses(by_place, cash, limits.addresses, settings.out_address),
         lambda ticker: delays.get(ticker, settings.fiat_exchange_delay),
+        notify,
     )
     parts = Parts(
         reactor=reactor,
@@ -154,11 +160,13 @@ def pool(config: Config, exchanges: Clients, book_keeper: ILedger, surroundings:
         ),
         hedges=Hedges(desks["source"], live["source"], book_keeper, names, reactor, now, slippage, float(limits.hedge_age)),
         transfers=transfers,
+        tasks=tasks,
         intake=Intake(by_place, books, book_keeper, transfers, now, settings.btc),
         names=names,
         decider=Decider(reactor),
         what_if=Decider(reactor),
         variances=found.find,
+        notify=notify,
     )
     holder.append(Pool(parts, settings, parse_changes, _changes, config.is_sandbox))
     return holder[0]

@@ -80,8 +80,13 @@ class Beats:
 
     @returns_deferred
     async def _read(self) -> None:
+        parts = self._pool.parts
         for place in PLACES if self._is_working else ():
             try:
-                await self._pool.parts.intake.read(place)
+                await parts.intake.read(place)
             except (ExchangeError, LedgerError, ValueError) as trouble:
                 self.log.warn("history not read: {trouble}", trouble=str(trouble))
+        try:
+            await parts.transfers.remind()
+        except LedgerError as trouble:
+            self.log.warn("a task is not remembered: {trouble}", trouble=str(trouble))

@@ -14,11 +14,13 @@ from execution.hedges import Hedges
 from execution.intake import Intake
 from execution.intents import Names
 from execution.quotes import Quotes
+from execution.tasks import Tasks
 from execution.transfers import Transfers
 from ledger.interface import ILedger
 from market.feed import VenueFeed
 from model.limits import Limits
 from model.transfer import Place
+from model.notice import Notify, nobody
 from trader.deciding import Decider
 
 
@@ -43,9 +45,13 @@ class Parts:
     transfers: Transfers
     intake: Intake
     names: Names
+    tasks: Tasks
     decider: Decider
     what_if: Decider
     variances: "Callable[[], Deferred[tuple[Decimal, Decimal]]]"
 
 
+    notify: Notify = nobody
+    history: IHistory | None = None
+    disk_free: Callable[[], int] | None = None
 PLACES: tuple[Place, Place] = ("source", "target")

@@ -13,7 +13,7 @@ from clients.errors import ExchangeError, Refused
 from clients.interface import returns_deferred
 from execution.desk import Child
 from execution.rim import launch
-from execution.transfers import NoSuchTask
+from execution.tasks import BadAnswer, NoSuchTask
 from ledger.interface import LedgerError
 from market.feed import VenueFeed
 from model.decision import Decision
@@ -95,6 +95,7 @@ class Pool:
     # The process.
 
     def open(self) -> None:
+        parts.tasks.changed = self.tell
         """Connect to everything; what happens then is the machine's business."""
         parts = self.parts
         parts.decider.warm_up()
@@ -355,6 +356,8 @@ class Pool:
         self._listeners.append(listener)
         return lambda: self._listeners.remove(listener) if listener in self._listeners else None
 
+        except BadAnswer as bad:
+            raise BadParameters({bad.field: bad.problem}) from None
     def tell(self) -> None:
         """Tell the listeners, once a turn however much has changed."""
         if not self._is_told and self._listeners:

@@ -31,7 +31,7 @@ def show(pool: "Pool") -> PoolView:
         quote_reasons=dict(parts.quotes.reasons),
         exposure=pool.gatherer.exposure(pool.settings) if parts.books.is_opened("source") else None,
         transits=tuple(sorted(transfers.transits.values(), key=lambda t: t.created, reverse=True)),
-        tasks=tuple(sorted(transfers.tasks.values(), key=lambda t: t.created, reverse=True)),
+        tasks=tuple(sorted(parts.tasks.open.values(), key=lambda t: t.created, reverse=True)),
         obligations=(obligation,) if obligation else (),
         fills=tuple(reversed(pool.fills)),
         differences=dict(pool.differences),

@@ -12,8 +12,9 @@ from execution.addresses import Addresses
 from execution.books import Books
 from execution.intake import UNPROVEN, Intake
 from execution.intents import Names
-from execution.tasks import Tasks
+from execution.tasks import BadAnswer, NoSuchTask, Tasks
 from execution.transfers import Transfers
+from ledger.interface import LedgerError
 from model.decision import Transfer
 from model.instrument import Instrument
 from model.limits import Limits
@@ -136,8 +137,8 @@ class TransferTests(SynchronousTestCase):
         self.successResultOf(self._close(task.id, "cancel"))
         self.assertEqual((self.only().state, dict(self.transfers.transits)), ("cancelled", {}))
 
-    def _close(self, id: str, outcome: str) -> Any:
-        return Deferred.fromCoroutine(self.transfers.close_task(id, "ann", outcome, {}))
+    def _close(self, id: str, outcome: str, **fields: str) -> Any:
+        return Deferred.fromCoroutine(self.transfers.close_task(id, "ann", outcome, fields))
 
     def test_a_crash_while_sending(self) -> None:
         """What was only intended when the pool died may have been sent: unknown, not sent again."""
@@ -209,6 +210,195 @@ class TransferTests(SynchronousTestCase):
                     self.read("source", type="Withdrawal", contract="BTC", quantity=D(1), reference="R")
             self.s.clock.advance(100)
         self.assertEqual(len(self.source.calls), 1)
+
+    def test_limits_hold_across_restarts(self) -> None:
+        """What was sent yesterday evening is counted today, by the ledger, and a refused one is not."""
+        limits = Limits(transfers="automatic", max_transfer_value_per_day=D(100000), transfer_interval=D(3600))
+        self.make(limits)
+        self.carry()
+        self.source.withdrawals[0].callback("R")
+        self.read("source", type="Withdrawal", contract="BTC", quantity=D(1), reference="R")
+        self.make(limits)
+        self.load()
+        self.s.clock.advance(600)
+        self.carry("0.1")
+        self.assertEqual((len(self.source.calls), self.told), (1, []))  # too soon: nothing to tell anybody
+        self.s.clock.advance(3600)
+        for _ in range(3):
+            self.carry()
+        numbers = "it is worth 60000.00, 60000.00 was sent in 24 hours, max_transfer_value_per_day is 100000"
+        self.assertEqual(self.told, [("limit", f"a transfer of 1 BTC is not made: {numbers}")])
+        self.s.clock.advance(86_400)
+        self.carry()
+        self.assertEqual(len(self.source.calls), 2)
+
+    def test_what_was_refused_uses_up_no_limit(self) -> None:
+        """The venue said no: the day's allowance is as it was."""
+        self.make(Limits(transfers="automatic", max_transfer_value_per_day=D(60000)))
+        for _ in range(2):
+            self.carry()
+            self.source.withdrawals[-1].errback(Refused("source", "requestWithdrawal", "no", Reason.FUNDS))
+            self.s.clock.advance(100)
+        self.assertEqual(len(self.source.calls), 2)
+
+    def test_two_at_once_share_the_days_limit(self) -> None:
+        """The second of one decision's transfers counts the first, though that one has not been written down yet."""
+        self.make(Limits(transfers="automatic", max_transfer_value_per_day=D(100000)))
+        named: Deferred[str] = Deferred()
+        self.target.getCurrentAddress = lambda _ticker: named  # type: ignore[method-assign]
+        self.carry()
+        self.carry("1000", "USD")
+        named.callback("somewhere")
+        self.assertEqual([call[1] for call in self.source.calls], ["BTC"])
+
+    def load(self) -> None:
+        self.successResultOf(Deferred.fromCoroutine(self.transfers.load()))
+
+    def settle(self) -> None:
+        """Let the first transfer arrive."""
+        self.carry()
+        self.source.withdrawals[-1].callback("R")
+        self.read("source", type="Withdrawal", contract="BTC", quantity=D(1), reference="R")
+        self.read("target", type="Deposit", contract="BTC", quantity=D("0.9995"), address="target-BTC-address")
+        self.s.clock.advance(100)
+
+    def change_address(self) -> None:
+        self.target.getCurrentAddress = lambda _ticker: succeed("thief")  # type: ignore[method-assign]
+
+    def test_another_address_than_before_needs_a_persons_yes(self) -> None:
+        """Law 9: the venue's account may have been taken over; approved, it is sent, and is on the list from then on."""
+        self.settle()
+        self.change_address()
+        self.make(Limits(transfers="automatic"))
+        self.load()
+        self.carry()
+        (task,) = self.tasks.open.values()
+        self.assertEqual((task.kind, task.details["address"], len(self.source.calls)), ("address", "thief", 1))
+        self.assertIn("target-BTC-address", task.details["how"])
+        self.assertEqual([kind for kind, _ in self.told], ["task"])
+        self._close(task.id, "approve")
+        self.assertEqual(self.source.calls[1], ("withdraw", "BTC", D(1), "thief"))
+        self.source.withdrawals[-1].callback("R2")
+        self.read("source", type="Withdrawal", contract="BTC", quantity=D(1), reference="R2")
+        self.s.clock.advance(100)
+        self.make(Limits(transfers="automatic"))
+        self.load()
+        self.carry()
+        self.assertEqual((len(self.source.calls), self.tasks.open), (3, {}))
+
+    def test_a_declined_address_stays_off_the_list(self) -> None:
+        """Declined: nothing leaves, and the next transfer asks again, after a restart too."""
+        self.settle()
+        self.change_address()
+        self.carry()
+        (task,) = self.tasks.open.values()
+        self.successResultOf(self._close(task.id, "cancel"))
+        self.make(Limits(transfers="automatic"))
+        self.load()
+        self.s.clock.advance(100)
+        self.carry()
+        self.assertEqual((len(self.source.calls), [t.kind for t in self.tasks.open.values()]), (1, ["address"]))
+
+    def test_an_address_of_the_config_needs_no_question(self) -> None:
+        """What the operator wrote into [addresses] is on the list."""
+        self.settle()
+        self.change_address()
+        self.make(Limits(transfers="automatic", addresses={"thief": "our new cold wallet"}))
+        self.load()
+        self.carry()
+        self.assertEqual(self.source.calls[-1][3], "thief")
+
+    def test_a_venue_that_names_no_address(self) -> None:
+        """A person may name one, but only one that stands in the config: the console is no way around law 9."""
+        self.make(Limits(transfers="automatic", addresses={"vault": "ours"}))
+        self.target.getCurrentAddress = lambda _ticker: fail(NotImplementedError())  # type: ignore[method-assign]
+        self.carry()
+        (task,) = self.tasks.open.values()
+        self.failureResultOf(self._close(task.id, "approve"), BadAnswer)
+        self.failureResultOf(self._close(task.id, "approve", address="thief"), BadAnswer)
+        self.assertEqual((list(self.tasks.open), self.source.calls), ([task.id], []))
+        self._close(task.id, "approve", address="vault")
+        self.assertEqual(self.source.calls, [("withdraw", "BTC", D(1), "vault")])
+
+    def test_a_person_cannot_redirect_an_approval(self) -> None:
+        """What is approved is what was shown: an address in the form changes nothing."""
+        self.make(Limits(addresses={"vault": "ours"}))
+        self.carry()
+        (task,) = self.tasks.open.values()
+        self._close(task.id, "approve", address="vault")
+        self.assertEqual(self.source.calls[0][3], "target-BTC-address")
+
+    def test_what_may_have_been_sent_cannot_be_approved(self) -> None:
+        """Law 2: a look is answered with done or cancel; sending it again is no answer."""
+        self.carry()
+        self.source.withdrawals[0].errback(OutcomeUnknown("source", "requestWithdrawal", "timed out"))
+        self.s.clock.advance(UNPROVEN / 1e6 + 1)
+        self.successResultOf(self._reading("source"))
+        (task,) = self.tasks.open.values()
+        self.failureResultOf(self._close(task.id, "approve"), BadAnswer)
+        self.failureResultOf(self._close("nothing", "done"), NoSuchTask)
+        self.assertEqual((len(self.source.calls), self.only().state), (1, "unknown"))
+
+    def test_overdue(self) -> None:
+        """Past its time: a task and a notice, once; it is never sent again; when it arrives the task closes by itself."""
+        self.carry()
+        self.source.withdrawals[0].callback("R")
+        self.read("source", type="Withdrawal", contract="BTC", quantity=D(1), reference="R")
+        for _ in range(3):
+            self.s.clock.advance(7300)
+            self.successResultOf(Deferred.fromCoroutine(self.transfers.remind()))
+        (task,) = self.tasks.open.values()
+        self.assertEqual((task.kind, self.told), ("overdue", [("overdue", task.title)]))
+        self.read("target", type="Deposit", contract="BTC", quantity=D(1), address="target-BTC-address")
+        self.assertEqual((self.tasks.open, len(self.source.calls)), ({}, 1))
+        closed = self.s.ledger.saved["task"][task.id]
+        self.assertEqual((closed.closed_by, closed.outcome), ("the pool", "arrived"))
+
+    def overdue(self) -> str:
+        """Make one transit overdue; the id of its task."""
+        self.carry()
+        self.source.withdrawals[0].callback("R")
+        self.read("source", type="Withdrawal", contract="BTC", quantity=D(1), reference="R")
+        self.s.clock.advance(7300)
+        self.successResultOf(Deferred.fromCoroutine(self.transfers.remind()))
+        (id,) = self.tasks.open
+        return id
+
+    def test_a_person_goes_on_waiting(self) -> None:
+        """Asked again only when it is late once more."""
+        self.successResultOf(self._close(self.overdue(), "done"))
+        for seconds, asked in ((10, 0), (7300, 1)):
+            self.s.clock.advance(seconds)
+            self.successResultOf(Deferred.fromCoroutine(self.transfers.remind()))
+            self.assertEqual(len(self.tasks.open), asked)
+
+    def test_lost_for_good(self) -> None:
+        """Written off: booked from transit to difference, and nobody counts on it any more."""
+        self.successResultOf(self._close(self.overdue(), "cancel"))
+        (entry,) = [value for what, value in self.s.ledger.written if what == "adjustment"]
+        self.assertEqual(entry[1:5], ("transit", "BTC", D(-1), "difference"))
+        self.assertEqual((self.only().state, list(self.transfers.as_transits())), ("cancelled", []))
+
+    def test_not_written_is_not_sent(self) -> None:
+        """Law 1: the disk is full, so nothing leaves; when it is not full any more the next decision sends it."""
+        self.s.ledger.failing = True
+        self.carry()
+        self.flushLoggedErrors(LedgerError)
+        self.assertEqual((self.source.calls, list(self.transfers.as_transits())), ([], []))
+        self.s.ledger.failing = False
+        self.s.clock.advance(100)
+        self.carry()
+        self.assertEqual(len(self.source.calls), 1)
+
+    def test_a_crash_between_a_persons_word_and_the_deed(self) -> None:
+        """The task is closed and the transit is still manual: nobody knows what the person did, so a person is asked."""
+        self.make(Limits())
+        self.carry()
+        (task,) = self.tasks.open.values()
+        self.successResultOf(Deferred.fromCoroutine(self.tasks.close(task.id, "ann", "done")))
+        self.make(Limits())
+        self.load()
+        self.assertEqual([t.kind for t in self.tasks.open.values()], ["look"])
 
     def test_given_back_by_the_venue(self) -> None:
         """A withdrawal that an operator of the venue cancels comes back as a Transfer: over, and ours again (bug 52)."""
