@@ -16,7 +16,7 @@ another status that is not 2xx               Refused OTHER, with the beginning o
 """
 
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from decimal import Decimal
 from http import HTTPStatus
 from typing import Any
@@ -104,6 +104,15 @@ class Request:
     is_write: bool = False
 
 
+@frozen
+class Answer:
+    """A whole answer. ``headers``: by name in lower case, of several the first."""
+
+    status: int
+    headers: Mapping[str, str]
+    body: bytes
+
+
 def exact_json(text: str | bytes) -> Any:
     """JSON with every number with a point or exponent as the exact ``Decimal`` that was written.
 
@@ -183,11 +192,22 @@ class HttpLink:
 
     def json(self, request: Request) -> "Deferred[Any]":
         """The answer as JSON with exact numbers. Fails as the module's table says; never sends anything twice."""
-        return self._ask(request, exact_json)
+        return self._ask(request, self.json_of)
+
+    def answer(self, request: Request) -> "Deferred[Answer]":
+        """The answer whatever its status is, for a venue that has words beside it. Fails as :meth:`json` does without one."""
+        return self._ask(request, lambda _request, answer: answer)
+
+    def json_of(self, request: Request, answer: Answer) -> Any:
+        """What ``answer`` to ``request`` says, as JSON.
+
+        :raises ExchangeError: as the module's table has it for its status and its form.
+        """
+        return self._parsed(request, answer, exact_json)
 
     def content(self, request: Request) -> "Deferred[bytes]":
         """The answer as it is. Fails as :meth:`json` does."""
-        return self._ask(request, bytes)
+        return self._ask(request, lambda asked, answer: self._parsed(asked, answer, bytes))
 
     def close(self) -> "Deferred[None]":
         """Give up what is under way and close the connections. A repeat is safe; requests after it are Retryable."""
@@ -196,8 +216,9 @@ class HttpLink:
             deferred.cancel()
         return self._pool.closeCachedConnections() if self._pool else succeed(None)
 
-    def _ask(self, request: Request, parse: Any) -> "Deferred[Any]":
-        asked: Deferred[Any] = Deferred.fromCoroutine(self._answer(request, parse))
+    def _ask(self, request: Request, read: Callable[[Request, Answer], Any]) -> "Deferred[Any]":
+        asked: Deferred[Any] = Deferred.fromCoroutine(self._answer(request))
+        asked.addCallback(lambda answer: read(request, answer))
         self._under_way.add(asked)
 
         def ended(result: Any) -> Any:
@@ -206,13 +227,13 @@ class HttpLink:
 
         return asked.addBoth(ended)
 
-    async def _answer(self, request: Request, parse: Any) -> Any:
+    async def _answer(self, request: Request) -> Answer:
         if self._is_closed:
             raise Retryable(self._venue, request.call, "the connection is closed")
         body = None if request.body is None else ExactBody(request.body)
         began = self._clock.seconds()
         try:
-            status, answer = await Deferred.fromCoroutine(self._exchange(request, body)).addTimeout(self._timeout, self._clock)
+            return await Deferred.fromCoroutine(self._exchange(request, body)).addTimeout(self._timeout, self._clock)
         except AnswerTooLong as error:
             raise self._no_sense(request, str(error)) from None
         except (ConnectError, DNSLookupError) as error:
@@ -222,13 +243,8 @@ class HttpLink:
             is_late = self._clock.seconds() - began >= self._timeout
             words = f"no answer within {self._timeout:g} s" if is_late else _words(error)
             raise self._unanswered(request, body, words) from error
-        self._check_status(request, status, answer)
-        try:
-            return parse(answer)
-        except ValueError as error:
-            raise self._no_sense(request, f"{error}: {_beginning(answer)}") from None
 
-    async def _exchange(self, request: Request, body: ExactBody | None) -> tuple[int, bytes]:
+    async def _exchange(self, request: Request, body: ExactBody | None) -> Answer:
         url = self._base + request.path
         if request.query:
             url += "?" + urlencode(request.query)
@@ -236,10 +252,20 @@ class HttpLink:
         response = await self._client.request(
             request.method, url, headers=headers, data=body, allow_redirects=False, unbuffered=True
         )
-        return int(response.code), await _whole_body(response)
+        told = {
+            name.decode("latin-1").lower(): values[0].decode("latin-1") for name, values in response.headers.getAllRawHeaders()
+        }
+        return Answer(int(response.code), told, await _whole_body(response))
 
-    def _check_status(self, request: Request, status: int, answer: bytes) -> None:
-        words = f"status {status}: {_beginning(answer)}"
+    def _parsed(self, request: Request, answer: Answer, parse: Callable[[bytes], Any]) -> Any:
+        self._check_status(request, answer)
+        try:
+            return parse(answer.body)
+        except ValueError as error:
+            raise self._no_sense(request, f"{error}: {_beginning(answer.body)}") from None
+
+    def _check_status(self, request: Request, answer: Answer) -> None:
+        status, words = answer.status, f"status {answer.status}: {_beginning(answer.body)}"
         if status >= HTTPStatus.INTERNAL_SERVER_ERROR:
             raise (OutcomeUnknown if request.is_write else Retryable)(self._venue, request.call, words)
         if status in (HTTPStatus.IM_A_TEAPOT, HTTPStatus.TOO_MANY_REQUESTS):
