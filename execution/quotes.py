@@ -53,7 +53,7 @@ class Quotes:
         self._desk = desk
         self._names = names
         self._contract = contract
-        self._budget = budget
+        self.budget = budget
         self._now = now
         self._post_only = post_only
         self._wanted: dict[Slot, Quote] = {}
@@ -129,7 +129,7 @@ class Quotes:
 
     def _drop(self, slot: Slot, child: Child) -> None:
         """Cancel a misfit; but one that only offers less than is wanted stays while there is no order left to replace it by."""
-        if is_dangerous(child, self._wanted.get(slot)) or self._budget.has_one:
+        if is_dangerous(child, self._wanted.get(slot)) or self.budget.has_one:
             self._desk.cancel(child)
         else:
             self.reasons[slot[0].value] = "rate budget used up: a more cautious quote is left"
@@ -139,7 +139,7 @@ class Quotes:
         if self._would_meet_our_own(quote):
             self.reasons[side.value] = "waiting for our own order on the other side to go"
             return
-        if not self._budget.take():
+        if not self.budget.take():
             self.reasons[side.value] = "rate budget used up"
             return
         self.reasons[side.value] = ""

@@ -12,6 +12,16 @@ class RateBudget:
         self._tokens = float(per_minute)
         self._at = now()
 
+    @property
+    def per_minute(self) -> int:
+        """What it is refilled with in a minute."""
+        return self._per_minute
+
+    @property
+    def left(self) -> int:
+        """Orders that may be sent now."""
+        return int(min(self._per_minute, self._tokens + (self._now() - self._at) * self._per_minute / 60e6))
+
     def take(self) -> bool:
         """Use one, if there is one."""
         if not self.has_one:

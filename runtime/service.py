@@ -5,7 +5,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from twisted.internet import reactor as process_reactor
-from twisted.internet import ssl, threads
+from twisted.internet import threads
 from twisted.internet.defer import Deferred
 from twisted.internet.endpoints import SSL4ServerEndpoint, TCP4ServerEndpoint
 from twisted.internet.error import CannotListenError
@@ -17,9 +17,10 @@ from clients.errors import ExchangeError
 from clients.surroundings import Surroundings
 from execution.rim import launch
 from ledger.interface import LedgerError
+from ledger.reading import SqlHistory
 from model.settings import Settings
 from model.snapshot import Snapshot
-from runtime import passwords, wiring
+from runtime import passwords, tls, wiring
 from runtime.config_values import Config
 from runtime.console_parameters import console_parameters
 from runtime.looking_once import look
@@ -47,6 +48,7 @@ class Process:
         self._pool: Pool | None = None
         self._console: Console | None = None
         self._ledger: Any = None
+        self._history: SqlHistory | None = None
         self._port: Any = None
 
     async def start(self) -> None:
@@ -67,7 +69,10 @@ class Process:
             await self._ledger.open()
         except LedgerError as error:
             raise CannotStart(f"the ledger: {error}") from None
-        self._pool = wiring.pool(config, exchanges, self._ledger, self._surroundings)
+        self._history = wiring.history(config, self._surroundings)
+        if self._history is not None:
+            self._history.open()
+        self._pool = wiring.pool(config, exchanges, self._ledger, self._surroundings, past=self._history)
         await self._listen(self._pool)
         self._pool.open()
 
@@ -82,7 +87,8 @@ class Process:
         except CannotListenError as error:
             raise CannotStart(f"the console cannot listen on {web.host} port {web.port}: {error}") from error
         scheme = "https" if web.ssl else "http"
-        say(f"console: {scheme}://{web.host}:{self._port.getHost().port}/")
+        host = f"[{web.host}]" if ":" in web.host else web.host
+        say(f"console: {scheme}://{host}:{self._port.getHost().port}/")
         if self._config.is_sandbox:
             for user in self._config.users.values():
                 if not user.is_hashed:
@@ -92,9 +98,7 @@ class Process:
         web = self._config.web
         if not web.ssl:
             return TCP4ServerEndpoint(self._reactor, web.port, interface=web.host)
-        return SSL4ServerEndpoint(
-            self._reactor, web.port, _tls(web.ssl_key, web.ssl_cert, web.ssl_cert_chain), interface=web.host
-        )
+        return SSL4ServerEndpoint(self._reactor, web.port, tls.certificate_options(web), interface=web.host)
 
     def _verify(self, name: str, password: str) -> "Deferred[Any]":
         user = self._config.users.get(name)
@@ -110,28 +114,14 @@ class Process:
             await self._port.stopListening()
         if self._console is not None:
             self._console.close()
+        if self._history is not None:
+            await self._history.close()
         if self._pool is not None:
             await self._pool.close()
         elif self._ledger is not None:
             await self._ledger.close()
         if self._sandbox is not None:
             await self._sandbox.stop()
-
-
-def _tls(key: str | None, certificate: str | None, chain: str | None) -> ssl.CertificateOptions:
-    try:
-        with open(key or "", "rb") as file:
-            private = ssl.KeyPair.load(file.read(), 1).original
-        with open(certificate or "", "rb") as file:
-            own = ssl.Certificate.loadPEM(file.read()).original
-        extra = []
-        if chain:
-            with open(chain, "rb") as file:
-                ends = file.read().split(b"-----END CERTIFICATE-----")
-            extra = [ssl.Certificate.loadPEM(end + b"-----END CERTIFICATE-----").original for end in ends if b"BEGIN" in end]
-    except OSError as error:
-        raise CannotStart(f"[webserver] {error.filename}: {error.strerror}") from None
-    return ssl.CertificateOptions(private, own, extraCertChain=extra, raiseMinimumTo=ssl.TLSVersion.TLSv1_2)
 
 
 def say(line: str) -> None:

@@ -1,13 +1,13 @@
 """The one place where everything is constructed and connected."""
 
 import os
-from collections.abc import Mapping
+import shutil
+from collections.abc import Callable, Mapping
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
 import attrs
-from sqlalchemy.engine import make_url
 
 from clients.surroundings import Surroundings
 from execution.addresses import Addresses
@@ -21,12 +21,13 @@ from execution.rate_budget import RateBudget
 from execution.tasks import Tasks
 from execution.transfers import Transfers
 from ledger.interface import ILedger
+from ledger.reading import IHistory, SqlHistory
 from ledger.sql import SqlLedger
 from market.feed import VenueFeed
 from model.notice import Notify, nobody
 from model.settings import Settings
 from model.transfer import Place
-from runtime import registry
+from runtime import memory, registry
 from runtime.config_values import Config, Connection
 from runtime.crash_points import VARIABLE, CrashPoint
 from runtime.parameters import current_texts, parse_changes
@@ -73,15 +74,29 @@ def clients(
 
 
 def ledger(config: Config, surroundings: Surroundings) -> SqlLedger:
-    """The ledger of this config, not opened yet. The sandbox's world begins anew at each start, and so does its ledger."""
-    url = make_url(config.ledger_url)
-    if url.get_backend_name() == "sqlite" and url.database:
-        path = Path(url.database)
-        path.parent.mkdir(parents=True, exist_ok=True)
-        if config.is_sandbox:
-            for file in path.parent.glob(f"{path.name}*"):
-                file.unlink()
+    """The ledger of this config, not opened yet.
+
+    :raises runtime.problems.CannotStart: its place cannot be used.
+    """
+    memory.prepare(config)
     return SqlLedger(config.ledger_url, surroundings.reactor)
+
+
+def history(config: Config, surroundings: Surroundings) -> SqlHistory | None:
+    """The same ledger for people to read, not opened yet; None where it is in memory, which nobody else can read."""
+    url = make_url(config.ledger_url)
+    if url.get_backend_name() == "sqlite" and url.database in (None, "", ":memory:"):
+        return None
+    return SqlHistory(config.ledger_url, surroundings.reactor)
+
+
+def _disk_free(config: Config) -> Callable[[], int] | None:
+    """How to learn the bytes that are left for a ledger on this machine; None for a server's."""
+    url = make_url(config.ledger_url)
+    if url.get_backend_name() != "sqlite" or url.database in (None, "", ":memory:"):
+        return None
+    folder = Path(str(url.database)).parent
+    return lambda: shutil.disk_usage(folder).free
 
 
 def with_crash_point(exchanges: Clients, book_keeper: SqlLedger) -> tuple[Clients, Any]:
@@ -114,7 +129,14 @@ def feeds(config: Config, exchanges: Clients, surroundings: Surroundings) -> tup
     return {"source": source, "target": target}, fiat
 
 
-def pool(config: Config, exchanges: Clients, book_keeper: ILedger, surroundings: Surroundings, notify: Notify = nobody) -> Pool:
+def pool(
+    config: Config,
+    exchanges: Clients,
+    book_keeper: ILedger,
+    surroundings: Surroundings,
+    notify: Notify = nobody,
+    past: IHistory | None = None,
+) -> Pool:
     """The pool, not opened yet."""
     reactor, now = surroundings.reactor, surroundings.microseconds
     live, fiat = feeds(config, exchanges, surroundings)
@@ -167,6 +189,8 @@ def pool(config: Config, exchanges: Clients, book_keeper: ILedger, surroundings:
         what_if=Decider(reactor),
         variances=found.find,
         notify=notify,
+        history=past,
+        disk_free=_disk_free(config),
     )
     holder.append(Pool(parts, settings, parse_changes, _changes, config.is_sandbox))
     return holder[0]

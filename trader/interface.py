@@ -36,8 +36,20 @@ class BadParameters(Exception):
 
 
 @frozen
+class Vital:
+    """A sign of health for the console: ``value`` in words with its unit; ``problem`` empty when all is well."""
+
+    name: str
+    value: str
+    problem: str = ""
+
+
+@frozen
 class VenueStatus:
-    """One venue as the console shows it. ``name`` e.g. kraken; ``balances`` are those of the pool's own books."""
+    """One venue as the console shows it. ``name`` e.g. kraken; ``balances`` are those of the pool's own books.
+
+    ``since``: when it was connected or lost, in microseconds; None if neither has happened yet.
+    """
 
     place: str
     name: str
@@ -46,6 +58,7 @@ class VenueStatus:
     balances: Mapping[str, Position] = field(factory=dict)
     orders: Mapping[str, Order] = field(factory=dict)
     transactions: tuple[Transaction, ...] = ()
+    since: int | None = None
 
 
 @frozen
@@ -54,7 +67,7 @@ class PoolView:
 
     ``quote_reasons``: per side (BUY, SELL) why it is not quoted, empty text when it is. ``exposure``: BTC away from the
     ideal, transits and hedges in flight included. ``changes``: who changed which parameters. ``profit``: today's, by part,
-    in source currency; empty where it is not known.
+    in source currency; empty where it is not known. ``vitals``: what else tells how well the pool is.
     """
 
     timestamp: int
@@ -80,6 +93,7 @@ class PoolView:
     result_today: Decimal = Decimal(0)
     changes: tuple[ParameterChange, ...] = ()
     profit: tuple[Term, ...] = ()
+    vitals: tuple[Vital, ...] = ()
 
 
 class IPool(Interface):
@@ -97,8 +111,13 @@ class IPool(Interface):
     def update(changes: Mapping[str, str], who: str) -> "Deferred[None]":
         """UPDATE: apply parameters (``section.key`` -> text as in the config file), all or none; fails with BadParameters."""
 
-    def what_if(changes: Mapping[str, str]) -> "Deferred[Decision]":
-        """What the last snapshot would lead to with these parameters; nothing is applied. Fails with BadParameters, NotNow."""
+    def cancel_all(who: str) -> "Deferred[None]":
+        """Pull the quotes and cancel every order of ours at both venues; fires when each is over. Safe in every state, safe to
+        repeat. While TRADING the next decision quotes anew: it is STOP that keeps orders away."""
+
+    def what_if(changes: Mapping[str, str], balances: Mapping[str, Decimal] = ...) -> "Deferred[Decision]":
+        """What the last snapshot would lead to with these parameters, and ``balances`` (``source.USD`` -> amount) in the place
+        of those held; nothing is applied. Fails with BadParameters, NotNow."""
 
     def close_task(id: str, who: str, outcome: str, fields: Mapping[str, str]) -> "Deferred[None]":
         """A person has done (``done``), approved (``approve``) or declined (``cancel``) a task; ``fields``: what they filled in.

@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING
 from model.transfer import Place
 from trader.interface import PoolView, VenueStatus
 from trader.machine import READY, TRADING
+from trader.vitals import vitals
 
 if TYPE_CHECKING:
     from trader.pool import Pool
@@ -36,6 +37,9 @@ def show(pool: "Pool") -> PoolView:
         fills=tuple(reversed(pool.fills)),
         differences=dict(pool.differences),
         result_today=pool.results.today(pool.gatherer.marks(pool.settings)),
+        changes=pool.chronicle.changes,
+        profit=pool.chronicle.profit,
+        vitals=vitals(pool),
     )
 
 
@@ -49,4 +53,5 @@ def _venue(pool: "Pool", place: Place) -> VenueStatus:
         balances=pool.gatherer.positions(place, pool.settings),
         orders={order.id: order for order in pool.gatherer.orders(place)},
         transactions=tuple(reversed(pool.parts.intake.recent[place])),
+        since=pool.connected_since.get(feed.name),
     )

@@ -18,7 +18,8 @@ from model.records import FillRecord, Obligation, ParameterChange, Task, Transit
 from model.settings import Cost, Edge, Settings
 from model.snapshot import Snapshot, VenueView
 from model.transfer import Transaction
-from trader.interface import BadParameters, IPool, NotNow, PoolView, VenueStatus
+from trader.interface import BadParameters, IPool, NotNow, PoolView, VenueStatus, Vital
+from trader.supposing import NO_BALANCES
 
 NOW = 1_795_269_600_000_000
 _SECOND = 1_000_000
@@ -191,6 +192,11 @@ def view(**changes: Any) -> PoolView:
         fills=fills(),
         changes=(ParameterChange(NOW - 5000 * _SECOND, "ann", {"trader.quote_size": ("0.2", "0.25")}),),
         result_today=D("193.13"),
+        vitals=(
+            Vital("Order budget", "118 of 120 a minute left"),
+            Vital("Ledger commit", "4.1 ms"),
+            Vital("Disk free", "0.3 GB", "little is left; a full disk stops the pool"),
+        ),
         profit=(Term("spread earned", D("312.40")), Term("fees", D("-101.22")), Term("price moves", D("-18.05"))),
     )
     return attrs.evolve(base, **changes)
@@ -291,12 +297,16 @@ class FakePool:
             self.show(settings=self.shown.settings.replace(quote_size=D(changes["trader.quote_size"])))
         return succeed(None)
 
-    def what_if(self, changes: Mapping[str, str]) -> "Deferred[Decision]":
+    def cancel_all(self, who: str) -> "Deferred[None]":
+        self.told.append(("cancel_all", who))
+        return succeed(None)
+
+    def what_if(self, changes: Mapping[str, str], balances: Mapping[str, D] = NO_BALANCES) -> "Deferred[Decision]":
         problems = self._problems(changes)
         if problems:
             return fail(BadParameters(problems))
-        self.told.append(("what_if", dict(changes)))
-        return succeed(decision("201.50") if changes else decision())
+        self.told.append(("what_if", dict(changes), dict(balances)))
+        return succeed(decision("201.50") if changes or balances else decision())
 
     def close_task(self, id: str, who: str, outcome: str, fields: Mapping[str, str]) -> "Deferred[None]":
         task = next(task for task in self.shown.tasks if task.id == id)

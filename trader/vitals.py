@@ -1,0 +1,54 @@
+"""How well the pool is, besides its inputs: clocks, the order budget, the ledger and its disk, the reactor."""
+
+from typing import TYPE_CHECKING
+
+from trader.interface import Vital
+from trader.parts import PLACES
+
+if TYPE_CHECKING:
+    from trader.pool import Pool
+
+#: Seconds that a venue's clock may differ from ours, that a commit may take, and that the reactor may be late.
+MOST_SKEW, SLOW_COMMIT, LATE = 2.0, 1.0, 0.5
+#: Bytes that must be free for the ledger.
+LEAST_FREE = 500_000_000
+
+
+def vitals(pool: "Pool") -> tuple[Vital, ...]:
+    """All that is known. Cheap: nothing is asked for here but the file system's own count of what is free."""
+    found = [_clock(pool.parts.feeds[place].name, getattr(pool.parts.clients[place], "clock_offset", None)) for place in PLACES]
+    return (*(vital for vital in found if vital is not None), _budget(pool), *_ledger(pool), _reactor(pool))
+
+
+def _clock(name: str, offset: float | None) -> Vital | None:
+    if offset is None:
+        return None
+    problem = f"its clock and ours differ by more than {MOST_SKEW:g} s" if abs(offset) > MOST_SKEW else ""
+    return Vital(f"{name} clock", f"{offset:+.2f} s from ours", problem)
+
+
+def _budget(pool: "Pool") -> Vital:
+    budget = pool.parts.quotes.budget
+    problem = "" if budget.left else "used up: no quote is placed until it refills"
+    return Vital("Order budget", f"{budget.left} of {budget.per_minute} a minute left", problem)
+
+
+def _ledger(pool: "Pool") -> list[Vital]:
+    chronicle, disk = pool.chronicle, pool.parts.disk_free
+    found = []
+    if chronicle.commit is not None:
+        problem = "the disk is slow: every order waits for it" if chronicle.commit > SLOW_COMMIT else ""
+        found.append(Vital("Ledger commit", f"{chronicle.commit * 1000:.1f} ms", problem))
+    if chronicle.size is not None:
+        found.append(Vital("Ledger size", f"{chronicle.size / 1e6:,.1f} MB"))
+    if disk is not None:
+        free = disk()
+        problem = "little is left; a full disk stops the pool" if free < LEAST_FREE else ""
+        found.append(Vital("Disk free", f"{free / 1e9:,.1f} GB", problem))
+    return found
+
+
+def _reactor(pool: "Pool") -> Vital:
+    lag = pool.chronicle.lag
+    problem = "something keeps the process from its work" if lag > LATE else ""
+    return Vital("Reactor late by at most", f"{lag * 1000:.1f} ms", problem)
