@@ -22,7 +22,6 @@ from model.records import FillRecord, ParameterChange
 from model.settings import Settings
 from model.transfer import Place
 from trader.beats import Beats
-from trader.chronicle import Chronicle
 from trader.cycle import Cycle
 from trader.gathering import Gatherer
 from trader.interface import BadParameters, IPool, NotNow, PoolView
@@ -32,7 +31,6 @@ from trader.parts import PLACES, Parts
 from trader.reconcile import Audit, Differences, Reconciler, as_text
 from trader.results import Results, midnight
 from trader.showing import show
-from trader.supposing import NO_BALANCES, supposing
 
 #: A venue that cannot be connected to and a failed initialisation are tried again after this, in seconds.
 TRY_AGAIN = 3.0
@@ -72,9 +70,6 @@ class Pool:
         self._listeners: list[Callable[[], None]] = []
         self._is_told = False
         self._beats = Beats(self)
-        self.chronicle = Chronicle(self)
-        #: When each feed, by name, was last connected or lost, in microseconds.
-        self.connected_since: dict[str, int] = {}
         self._is_winding = False
         self._stopped: list[Deferred[None]] = []
         self._is_closing = False
@@ -107,7 +102,6 @@ class Pool:
         for feed in (*parts.feeds.values(), parts.fiat):
             self._connect_again(feed)
         self._beats.start()
-        self.chronicle.start()
 
     async def _connect(self, feed: VenueFeed) -> None:
         try:
@@ -136,7 +130,6 @@ class Pool:
         await self.stop("the process")
         self.cycle.stop()
         self._beats.stop()
-        self.chronicle.stop()
         parts = self.parts
         await DeferredList([self._disconnect(feed) for feed in (*parts.feeds.values(), parts.fiat)])
         parts.decider.close()
@@ -238,8 +231,7 @@ class Pool:
 
     # What happens.
 
-    def _connection_changed(self, feed: VenueFeed) -> None:
-        self.connected_since[feed.name] = self.parts.now()
+    def _connection_changed(self, _feed: VenueFeed) -> None:
         missing = [f.name for f in (*self.parts.feeds.values(), self.parts.fiat) if not f.is_connected]
         if missing:
             self._explain("not connected: " + ", ".join(missing))
@@ -327,26 +319,17 @@ class Pool:
         difference = self._describe(self.settings, changed)
         if not difference:
             return
-        change = ParameterChange(self.parts.now(), who, difference)
-        await self.parts.ledger.save_parameters(change)
-        self.chronicle.changed(change)
+        await self.parts.ledger.save_parameters(ParameterChange(self.parts.now(), who, difference))
         self.log.info("UPDATE by {who}: {changes}", who=who, changes=dict(difference))
         self.settings = changed
         self.cycle.overtake()
         self.tell()
 
     @returns_deferred
-    async def cancel_all(self, who: str) -> None:
-        self.log.info("cancel all, by {who}", who=who)
-        self.parts.quotes.pull(f"cancelled by {who}")
-        await DeferredList([self.parts.desks[place].cancel_all() for place in PLACES])
-
-    @returns_deferred
-    async def what_if(self, changes: Mapping[str, str], balances: Mapping[str, Decimal] = NO_BALANCES) -> Decision:
+    async def what_if(self, changes: Mapping[str, str]) -> Decision:
         if self.cycle.snapshot is None:
             raise NotNow("there is no snapshot yet; the pool is not READY")
-        settings = self._parse(self.settings, changes)
-        return await self.parts.what_if.decide(supposing(self.cycle.snapshot, balances), settings)
+        return await self.parts.what_if.decide(self.cycle.snapshot, self._parse(self.settings, changes))
 
     @returns_deferred
     async def close_task(self, id: str, who: str, outcome: str, fields: Mapping[str, str]) -> None:
