@@ -31,8 +31,12 @@ class TokenBucket:
 
     def exhaust(self, now: float) -> None:
         """The venue says that we are over: believe it rather than our own count."""
+        self.limit(0.0, now)
+
+    def limit(self, left: float, now: float) -> None:
+        """The venue says that only ``left`` tokens are left: believe it, if it is less than our own count."""
         self._refill(now)
-        self._level = min(self._level, 0.0)
+        self._level = min(self._level, left)
 
     def _refill(self, now: float) -> None:
         if self._at is not None:
@@ -65,3 +69,8 @@ class RateLimit:
         """The venue has refused for its rate limit: start from nothing."""
         if self._bucket is not None:
             self._bucket.exhaust(self._clock.seconds())
+
+    def limit(self, left: float) -> None:
+        """The venue says that only ``left`` may be spent now; more than our own count it never gives."""
+        if self._bucket is not None:
+            self._bucket.limit(left, self._clock.seconds())

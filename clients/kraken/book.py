@@ -5,15 +5,15 @@ removed, so both sides are cut to the depth after every message. The checksum is
 written: asks upwards, then bids downwards, price and quantity without point and leading zeros (Kraken, "Book checksum v2").
 """
 
-from bisect import bisect_left, insort
 from collections.abc import Iterable, Mapping
 from decimal import Decimal
 from typing import Any
 from zlib import crc32
 
+from clients.book_side import BookSide
 from clients.kraken.wire import Pair
 from clients.parsing import number, positive
-from model.shapes import BookShape, LevelShape
+from model.shapes import BookShape
 
 CHECKED_LEVELS = 10
 
@@ -22,39 +22,13 @@ class OutOfStep(ValueError):
     """The book is not what the venue has: an update was lost, doubled or misread. Only a new snapshot helps."""
 
 
-class _Side:
-    """Levels with their prices kept sorted (rising); ``is_bid``: the best is the last."""
-
-    def __init__(self, is_bid: bool) -> None:
-        self._is_bid = is_bid
-        self._prices: list[Decimal] = []
-        self._quantities: dict[Decimal, Decimal] = {}
-
-    def set(self, price: Decimal, quantity: Decimal) -> None:
-        if not quantity:
-            if self._quantities.pop(price, None) is not None:
-                del self._prices[bisect_left(self._prices, price)]
-            return
-        if price not in self._quantities:
-            insort(self._prices, price)
-        self._quantities[price] = quantity
-
-    def cut(self, depth: int) -> None:
-        while len(self._prices) > depth:
-            del self._quantities[self._prices.pop(0 if self._is_bid else -1)]
-
-    def best_first(self, count: int | None = None) -> list[tuple[Decimal, Decimal]]:
-        prices = self._prices[::-1] if self._is_bid else self._prices
-        return [(price, self._quantities[price]) for price in prices[:count]]
-
-
 class StreamedBook:
     """The book of ``pair`` to ``depth`` levels; ``is_in_step`` between a proven snapshot and the first doubt."""
 
     def __init__(self, pair: Pair, depth: int) -> None:
         self._pair = pair
         self._depth = depth
-        self._bids, self._asks = _Side(is_bid=True), _Side(is_bid=False)
+        self._bids, self._asks = BookSide(is_bid=True), BookSide(is_bid=False)
         self.is_in_step = False
 
     def lose(self) -> None:
@@ -66,7 +40,7 @@ class StreamedBook:
 
         :raises OutOfStep: if the checksum does not prove it.
         """
-        self._bids, self._asks = _Side(is_bid=True), _Side(is_bid=False)
+        self._bids, self._asks = BookSide(is_bid=True), BookSide(is_bid=False)
         self.is_in_step = True
         self.update(data)
 
@@ -90,7 +64,7 @@ class StreamedBook:
             raise OutOfStep(f"{self._pair.instrument.contract}: bid {bids[0][0]} at or above ask {asks[0][0]}")
         self.is_in_step = True
 
-    def _set_all(self, side: _Side, levels: Iterable[Mapping[str, Any]]) -> None:
+    def _set_all(self, side: BookSide, levels: Iterable[Mapping[str, Any]]) -> None:
         for level in levels:
             side.set(positive(level["price"], "price"), number(level["qty"], "qty"))
         side.cut(self._depth)
@@ -106,15 +80,11 @@ class StreamedBook:
         """The interface's shape; ``timestamp``: when it was last known to be true."""
         return {
             "contract": self._pair.instrument.contract,
-            "bids": _shapes(self._bids.best_first()),
-            "asks": _shapes(self._asks.best_first()),
+            "bids": self._bids.shapes(),
+            "asks": self._asks.shapes(),
             "timestamp": timestamp,
         }
 
 
 def _written(value: Decimal, digits: int) -> str:
     return f"{value:.{digits}f}".replace(".", "").lstrip("0")
-
-
-def _shapes(levels: list[tuple[Decimal, Decimal]]) -> list[LevelShape]:
-    return [{"price": price, "quantity": quantity} for price, quantity in levels]
