@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import attrs
+from sqlalchemy.engine import make_url
 
 from clients.surroundings import Surroundings
 from execution.addresses import Addresses
@@ -84,19 +85,20 @@ def ledger(config: Config, surroundings: Surroundings) -> SqlLedger:
 
 def history(config: Config, surroundings: Surroundings) -> SqlHistory | None:
     """The same ledger for people to read, not opened yet; None where it is in memory, which nobody else can read."""
+    is_in_memory = config.ledger_url.startswith("sqlite") and _ledger_file(config) is None
+    return None if is_in_memory else SqlHistory(config.ledger_url, surroundings.reactor)
+
+
+def _ledger_file(config: Config) -> Path | None:
     url = make_url(config.ledger_url)
-    if url.get_backend_name() == "sqlite" and url.database in (None, "", ":memory:"):
-        return None
-    return SqlHistory(config.ledger_url, surroundings.reactor)
+    is_file = url.get_backend_name() == "sqlite" and url.database not in (None, "", ":memory:")
+    return Path(str(url.database)) if is_file else None
 
 
 def _disk_free(config: Config) -> Callable[[], int] | None:
     """How to learn the bytes that are left for a ledger on this machine; None for a server's."""
-    url = make_url(config.ledger_url)
-    if url.get_backend_name() != "sqlite" or url.database in (None, "", ":memory:"):
-        return None
-    folder = Path(str(url.database)).parent
-    return lambda: shutil.disk_usage(folder).free
+    file = _ledger_file(config)
+    return None if file is None else lambda: shutil.disk_usage(file.parent).free
 
 
 def with_crash_point(exchanges: Clients, book_keeper: SqlLedger) -> tuple[Clients, Any]:
