@@ -17,6 +17,7 @@ from execution.quotes import Quotes
 from execution.tasks import Tasks
 from execution.transfers import Transfers
 from ledger.interface import ILedger
+from ledger.reading import IHistory
 from market.feed import VenueFeed
 from model.limits import Limits
 from model.notice import Notify, nobody
@@ -28,6 +29,7 @@ from trader.deciding import Decider
 class Parts:
     """``reactor`` gives time; ``now`` is microseconds. ``variances`` finds (BTC, fiat) anew when asked.
 
+    ``history`` reads the ledger for the result by part, and ``disk_free`` tells the bytes left for it, where they are known.
     ``feeds`` and ``desks`` by place; ``what_if`` is a decider of its own, so that a question never delays trading.
     """
 
@@ -50,6 +52,8 @@ class Parts:
     what_if: Decider
     variances: "Callable[[], Deferred[tuple[Decimal, Decimal]]]"
     notify: Notify = nobody
+    history: IHistory | None = None
+    disk_free: Callable[[], int] | None = None
 
 
 PLACES: tuple[Place, Place] = ("source", "target")

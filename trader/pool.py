@@ -22,6 +22,7 @@ from model.records import FillRecord, ParameterChange
 from model.settings import Settings
 from model.transfer import Place
 from trader.beats import Beats
+from trader.chronicle import Chronicle
 from trader.cycle import Cycle
 from trader.gathering import Gatherer
 from trader.interface import BadParameters, IPool, NotNow, PoolView
@@ -31,6 +32,7 @@ from trader.parts import PLACES, Parts
 from trader.reconcile import Audit, Differences, Reconciler, as_text
 from trader.results import Results, midnight
 from trader.showing import show
+from trader.supposing import NO_BALANCES, supposing
 
 #: A venue that cannot be connected to and a failed initialisation are tried again after this, in seconds.
 TRY_AGAIN = 3.0
@@ -70,6 +72,9 @@ class Pool:
         self._listeners: list[Callable[[], None]] = []
         self._is_told = False
         self._beats = Beats(self)
+        self.chronicle = Chronicle(self)
+        #: When each feed, by name, was last connected or lost, in microseconds.
+        self.connected_since: dict[str, int] = {}
         self._is_winding = False
         self._stopped: list[Deferred[None]] = []
         self._is_closing = False
@@ -102,6 +107,7 @@ class Pool:
         for feed in (*parts.feeds.values(), parts.fiat):
             self._connect_again(feed)
         self._beats.start()
+        self.chronicle.start()
 
     async def _connect(self, feed: VenueFeed) -> None:
         try:
@@ -130,6 +136,7 @@ class Pool:
         await self.stop("the process")
         self.cycle.stop()
         self._beats.stop()
+        self.chronicle.stop()
         parts = self.parts
         await DeferredList([self._disconnect(feed) for feed in (*parts.feeds.values(), parts.fiat)])
         parts.decider.close()
@@ -231,7 +238,8 @@ class Pool:
 
     # What happens.
 
-    def _connection_changed(self, _feed: VenueFeed) -> None:
+    def _connection_changed(self, feed: VenueFeed) -> None:
+        self.connected_since[feed.name] = self.parts.now()
         missing = [f.name for f in (*self.parts.feeds.values(), self.parts.fiat) if not f.is_connected]
         if missing:
             self._explain("not connected: " + ", ".join(missing))
@@ -319,17 +327,26 @@ class Pool:
         difference = self._describe(self.settings, changed)
         if not difference:
             return
-        await self.parts.ledger.save_parameters(ParameterChange(self.parts.now(), who, difference))
+        change = ParameterChange(self.parts.now(), who, difference)
+        await self.parts.ledger.save_parameters(change)
+        self.chronicle.changed(change)
         self.log.info("UPDATE by {who}: {changes}", who=who, changes=dict(difference))
         self.settings = changed
         self.cycle.overtake()
         self.tell()
 
     @returns_deferred
-    async def what_if(self, changes: Mapping[str, str]) -> Decision:
+    async def cancel_all(self, who: str) -> None:
+        self.log.info("cancel all, by {who}", who=who)
+        self.parts.quotes.pull(f"cancelled by {who}")
+        await DeferredList([self.parts.desks[place].cancel_all() for place in PLACES])
+
+    @returns_deferred
+    async def what_if(self, changes: Mapping[str, str], balances: Mapping[str, Decimal] = NO_BALANCES) -> Decision:
         if self.cycle.snapshot is None:
             raise NotNow("there is no snapshot yet; the pool is not READY")
-        return await self.parts.what_if.decide(self.cycle.snapshot, self._parse(self.settings, changes))
+        settings = self._parse(self.settings, changes)
+        return await self.parts.what_if.decide(supposing(self.cycle.snapshot, balances), settings)
 
     @returns_deferred
     async def close_task(self, id: str, who: str, outcome: str, fields: Mapping[str, str]) -> None:
