@@ -1,18 +1,14 @@
 """Kraken behind the exchange interface. The parts: :mod:`rest`, :mod:`orders`, :mod:`account`, :mod:`streams`; here they meet."""
 
-from collections.abc import Coroutine, Mapping
+from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from math import floor
-from typing import Any
 
-from twisted.internet.defer import CancelledError, Deferred, fail, gatherResults, succeed
-from twisted.internet.task import deferLater
-from twisted.python.failure import Failure
+from twisted.internet.defer import Deferred
 
-from clients.backoff import Backoff
 from clients.errors import ExchangeError, Reason, Refused, Retryable
-from clients.interface import ExchangeClient, returns_deferred
+from clients.interface import returns_deferred
 from clients.kraken import wire
 from clients.kraken.account import Account
 from clients.kraken.executions import News
@@ -23,16 +19,14 @@ from clients.kraken.rest import KrakenRest
 from clients.kraken.streams import BookStream, ExecutionStream
 from clients.kraken.wire import Market, Pair, reading
 from clients.parsing import EPOCH, text
+from clients.streaming_client import MARGIN, StreamingClient
 from clients.surroundings import Surroundings
 from model.candle import PERIOD_SECONDS, Period
 from model.instrument import Instrument
 from model.shapes import BookShape, CandleShape, FillShape, OrderShape, PositionShape, SideName, TransactionShape
 
-#: What was told shortly before a connection was lost is read again: some of it may have been lost with it.
-MARGIN = timedelta(seconds=60)
 
-
-class Kraken(ExchangeClient):
+class Kraken(StreamingClient):
     """Kraken spot.
 
     :param id: the API key; empty for public data only (as fiat): then everything private is Refused (AUTH).
@@ -55,10 +49,8 @@ class Kraken(ExchangeClient):
         surroundings: Surroundings | None = None,
         options: Mapping[str, str] | None = None,
     ) -> None:
-        super().__init__(VENUE)
         places = Places.of(endpoint, options or {})
-        self._surroundings = surroundings or Surroundings.of_the_process()
-        self._has_key = bool(id)
+        super().__init__(VENUE, surroundings or Surroundings.of_the_process(), has_key=bool(id))
         self._depth = places.depth
         self._deposit_methods = places.deposit_methods
         self._rest = KrakenRest(id, secret, places.rest, self._surroundings, places.tier)
@@ -75,60 +67,16 @@ class Kraken(ExchangeClient):
             self._surroundings,
             token=self._token,
             told=self._told,
-            up=self._executions_up,
-            down=self._executions_down,
-            refused=self._refused_a_token,
+            up=self._own_up,
+            down=self._own_down,
+            refused=self._no_access,
         )
         self._parts: tuple[Market, Orders, Account] | None = None
-        self._waiting: list[Deferred[None]] = []
-        self._is_starting = False
-        self._at_work: set[Deferred[None]] = set()
-        self._knows_orders = not self._has_key
-        self._missed_since: datetime | None = None
-        self._losses = 0
-        self._is_usable = False
-        self._closing: Deferred[None] | None = None
+        self._use(self._books, self._executions)
 
     # The connection
 
-    def connect(self) -> "Deferred[None]":
-        if self._closing is not None:
-            return fail(Retryable(VENUE, "connect", "this client was disconnected for good"))
-        if self._is_usable:
-            return succeed(None)
-        waiter: Deferred[None] = Deferred()
-        self._waiting.append(waiter)
-        if not self._is_starting:
-            self._is_starting = True
-            self._run(self._start(), "start")
-        return waiter
-
-    @property
-    def clock_offset(self) -> float | None:
-        """Seconds that the venue's clock is ahead of ours; None where the two cannot be told apart."""
-        return self._rest.skew.best.offset if self._rest.skew.is_certain else None
-
-    async def _start(self) -> None:
-        backoff = Backoff(self._surroundings.random)
-        while True:
-            try:
-                market = await self._learn()
-                break
-            except ExchangeError as error:
-                if isinstance(error, Refused) and error.reason is Reason.AUTH:
-                    self._is_starting = False
-                    self._answer_waiting(Failure(error))
-                    return
-                self.log.warn("{error}; trying again", error=error)
-                await deferLater(self._surroundings.reactor, backoff.next_delay())
-        orders = Orders(self._rest, market, self._surroundings.reactor, self._age)
-        self._parts = (market, orders, Account(self._rest, market, self._deposit_methods))
-        self.instruments = {contract: pair.instrument for contract, pair in market.pairs.items()}
-        self._books.start()
-        if self._has_key:
-            self._executions.start()
-
-    async def _learn(self) -> Market:
+    async def _learn(self) -> None:
         await self._rest.measure_skew()
         skew = self._rest.skew
         if skew.is_certain and abs(skew.best.offset) > 1:
@@ -139,47 +87,13 @@ class Kraken(ExchangeClient):
             # Wrong credentials should be told now, not at the first order.
             await self._rest.private("BalanceEx")
         with reading("AssetPairs"):
-            return wire.market(assets, pairs)
+            market = wire.market(assets, pairs)
+        orders = Orders(self._rest, market, self._surroundings.reactor, self._age)
+        self._parts = (market, orders, Account(self._rest, market, self._deposit_methods))
+        self.instruments = {contract: pair.instrument for contract, pair in market.pairs.items()}
 
-    def disconnect(self) -> "Deferred[None]":
-        if self._closing is None:
-            for deferred in list(self._at_work):
-                deferred.cancel()
-            ends = [self._books.close(), self._executions.close(), self._rest.close()]
-            self._closing = gatherResults(ends).addCallback(lambda _: None)
-            self._settle()
-            self._answer_waiting(Failure(Retryable(VENUE, "connect", "disconnected meanwhile")))
-        # Each caller gets a Deferred of its own: what one makes of its result is not the others'.
-        done: Deferred[None] = Deferred()
-        self._closing.chainDeferred(done)
-        return done
-
-    def _settle(self) -> None:
-        """Tell when the client becomes usable, or ceases to be."""
-        is_usable = self._books.is_up and self._knows_orders and self._closing is None
-        if is_usable == self._is_usable:
-            return
-        self._is_usable = is_usable
-        self.emit("connect" if is_usable else "disconnect", self)
-        if is_usable:
-            self._answer_waiting(None)
-
-    def _answer_waiting(self, result: Any) -> None:
-        waiting, self._waiting = self._waiting, []
-        for waiter in waiting:
-            waiter.callback(result)
-
-    def _run(self, work: Coroutine[Any, Any, None], what: str) -> "Deferred[None]":
-        """Work that nobody waits for: its failure is logged, and it ends with the client."""
-        running: Deferred[None] = Deferred.fromCoroutine(work)
-        self._at_work.add(running)
-
-        def ended(result: Any) -> None:
-            self._at_work.discard(running)
-            if isinstance(result, Failure) and not result.check(CancelledError):
-                self.log.failure("kraken: {what} failed", failure=result, what=what)
-
-        return running.addBoth(ended)
+    def _close_calls(self) -> "Deferred[None]":
+        return self._rest.close()
 
     # Our executions
 
@@ -188,10 +102,6 @@ class Kraken(ExchangeClient):
         answer = await self._rest.private("GetWebSocketsToken")
         with reading("GetWebSocketsToken"):
             return text(answer["token"], "token")
-
-    def _refused_a_token(self, error: ExchangeError) -> None:
-        if isinstance(error, Refused) and error.reason is Reason.AUTH:
-            self._answer_waiting(Failure(error))
 
     def _told(self, news: News) -> None:
         for order in news.orders:
@@ -209,39 +119,6 @@ class Kraken(ExchangeClient):
         except ExchangeError as error:
             # On the new connection the snapshot tells of open orders in whole, and the rest is read.
             self._executions.drop(f"orders could not be looked up: {error}")
-
-    def _executions_up(self) -> None:
-        self._run(self._catch_up(), "catching up")
-
-    def _executions_down(self) -> None:
-        self._losses += 1
-        self._knows_orders = False
-        heard = self._executions.last_heard
-        if self._missed_since is None and heard is not None:
-            self._missed_since = EPOCH + timedelta(microseconds=heard) - MARGIN
-        self._settle()
-
-    async def _catch_up(self) -> None:
-        """After a loss, read and tell what was missed; only then are the orders known again."""
-        backoff = Backoff(self._surroundings.random)
-        losses = self._losses
-        while self._missed_since is not None:
-            try:
-                await self._tell_missed(self._missed_since)
-                is_read = True
-            except ExchangeError as error:
-                self.log.warn("{error}; reading again what was missed", error=error)
-                is_read = False
-            if losses != self._losses:
-                # Lost again meanwhile: what came since is missing, and the next connection reads all of it.
-                return
-            if is_read:
-                self._missed_since = None
-            else:
-                await deferLater(self._surroundings.reactor, backoff.next_delay())
-        if losses == self._losses:
-            self._knows_orders = True
-            self._settle()
 
     async def _tell_missed(self, since: datetime) -> None:
         _, orders, account = self._ready("catch up")

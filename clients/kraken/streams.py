@@ -83,6 +83,11 @@ class BookStream:
             silence_limit=SILENCE_LIMIT,
         )
 
+    @property
+    def last_heard(self) -> int | None:
+        """When the last message came, in microseconds."""
+        return self._link.last_heard
+
     def start(self) -> None:
         """Connect; a repeat changes nothing."""
         self._link.start()
