@@ -46,6 +46,8 @@ class Child:
         self.told_filled: Decimal | None = None
         #: Whether the venue's own record of fills has been read since the order was over.
         self.is_proven = False
+        #: How often the venue has been asked what became of it, and had nothing of it to tell.
+        self.looks = 0
         self._desk = desk
         self.inputs: ChildOrderInputs = child_order_machine(self)
 
@@ -166,6 +168,16 @@ class OrderDesk:
         for child in self.children(purpose):
             self.cancel(child)
         return self.wait_until(lambda: not self.children(purpose))
+
+    def cancel_known(self) -> "Deferred[None]":
+        """As ``cancel_all``, but quotes that the venue was asked for and does not know are not waited for.
+
+        They are looked up further and cancelled as soon as they are found. Hedges are waited for: one that is done late
+        would be done twice.
+        """
+        for child in self.children():
+            self.cancel(child)
+        return self.wait_until(lambda: all(c.looks and c.intent.purpose == "quote" for c in self.children()))
 
     def wait_until(self, condition: Callable[[], bool]) -> "Deferred[None]":
         """Fires as soon as ``condition`` holds; it is looked at whenever an order of ours has moved."""
@@ -316,6 +328,11 @@ class OrderDesk:
         if child is not None and child.filled >= child.intent.quantity:
             self.close(child, child.intent.quantity)
         self.filled_one(self.place, fill, child)
+
+    def not_found(self, child: Child) -> None:
+        """The venue was asked and has nothing to tell of it, this time."""
+        child.looks += 1
+        self._tell_waiting()
 
     def child_moved(self, child: Child) -> None:
         """A child has entered another state: remember it, tell, and go on with what was waiting for it."""

@@ -10,7 +10,7 @@ from twisted.internet.interfaces import IReactorTime
 from twisted.internet.task import deferLater
 
 from clients.errors import ExchangeError
-from execution.child_order import CANCELLING, OVER
+from execution.child_order import CANCELLING, OVER, PLACING
 from execution.rim import launch
 from model.order import Fill, Order
 from model.shapes import OrderShape
@@ -49,6 +49,7 @@ class LookUp:
                 if await self._look(child):
                     return
                 looks += 1
+                self._desk.not_found(child)
             except ExchangeError:
                 looks = min(looks, len(LOOKS) - 1)
             if looks > len(LOOKS):
@@ -62,8 +63,9 @@ class LookUp:
         if child.state == OVER:
             return True
         if found is not None:
+            was_cancelling = child.state == CANCELLING
             self._desk.acknowledge(child, found.id)
-            if child.state == CANCELLING:
+            if was_cancelling and child.state == CANCELLING:
                 child.inputs.cancel_failed()
                 child.inputs.cancel()
             return True
@@ -90,11 +92,17 @@ class LookUp:
         """Whether an order that carries no client id can only be this one: ours by all it shows, and no other's."""
         intent = child.intent
         return (
-            order.id not in self._desk.known_orders()
+            not self._is_expected(order)
+            and order.id not in self._desk.known_orders()
             and (order.contract, order.side) == (intent.contract, intent.side)
             and (order.price, order.quantity) == (intent.price, intent.quantity)
             and order.timestamp >= intent.created - SKEW
         )
+
+    def _is_expected(self, order: Order) -> bool:
+        """Whether it may be one that has just been placed, whose answer with the id is still to come."""
+        placing = (other.intent for other in self._desk.children() if other.state == PLACING)
+        return any((i.side, i.price, i.quantity) == (order.side, order.price, order.quantity) for i in placing)
 
     def _is_of(self, child: "Child", fill: Fill) -> bool:
         intent = child.intent

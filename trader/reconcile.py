@@ -102,7 +102,7 @@ class Reconciler:
         for order in orders:
             if self._parts.names.is_ours(order.client_id) and desk.child_of(order.id) is None:
                 await self._cancel_stray(desk, order)
-        cancelled = desk.cancel_all()
+        cancelled = desk.cancel_known()
         cancelled.addTimeout(PATIENCE, self._parts.reactor)
         await cancelled
 

@@ -187,6 +187,37 @@ class DeskTests(SynchronousTestCase):
         self.s.venue.cancelling[0].callback(True)
         self.successResultOf(gone)
 
+    def test_a_quote_that_the_venue_does_not_know_is_not_waited_for(self) -> None:
+        """At a start the pool goes on after one look, and cancels the order when it does turn up; of a hedge it wants proof."""
+        self.s.venue.silence = Retryable("venue", "getOpenOrders", "down")
+        for id, purpose in (("ilp-1", "quote"), ("ilp-2", "hedge")):
+            intent = self.s.intent(id, purpose=purpose)  # type: ignore[arg-type]
+            self.s.ledger.intents_by_id[id] = IntentRecord(intent, IntentState.INTENDED)
+        self.s.desk.adopt(self.s.ledger.intents_by_id["ilp-1"])
+        gone = self.s.desk.cancel_known()
+        self.s.clock.advance(LOOKS[0])
+        self.assertNoResult(gone)
+        self.s.venue.silence = None
+        self.s.clock.advance(LOOKS[1])
+        self.successResultOf(gone)
+        self.s.desk.adopt(self.s.ledger.intents_by_id["ilp-2"])
+        self.assertNoResult(self.s.desk.cancel_known())
+        self.s.venue.open_orders = {"46": order_shape("46", "0.10", client_id="ilp-1")}
+        self.s.clock.advance(LOOKS[2])
+        self.assertEqual(self.s.venue.calls, [("cancel", "46")])
+
+    def test_an_order_just_placed_is_not_taken_for_one_that_is_looked_up(self) -> None:
+        """Without client ids two of the same price and size look alike: the look waits until the answer has named one."""
+        self.s.venue.capabilities = frozenset()  # type: ignore[misc]
+        lost, placed = self.s.desk.place_order(self.s.intent()), self.s.desk.place_order(self.s.intent("ilp-2"))
+        self.s.venue.open_orders = {"46": order_shape("46", "0.10")}
+        self.s.venue.placing[0].errback(OutcomeUnknown("venue", "placeOrder", "timed out"))
+        self.assertEqual((lost.state, lost.order_id), (UNKNOWN, None))
+        self.s.venue.placing[1].callback("46")
+        self.s.venue.open_orders["45"] = order_shape("45", "0.10")
+        self.s.clock.advance(LOOKS[0])
+        self.assertEqual((lost.order_id, placed.order_id), ("45", "46"))
+
     def test_a_fill_of_an_earlier_order_proves_nothing_of_a_later_one(self) -> None:
         """Without client ids, the fill of an order that an earlier run had closed is not taken for the one that is looked up."""
         self.s.venue.capabilities = frozenset()  # type: ignore[misc]
