@@ -65,6 +65,7 @@ class Hedges:
         self._traded = ZERO
         self._timer: IDelayedCall | None = None
         self._is_stopping = False
+        self._tell_after = STEPS
         self._refusals = 0
         self._not_before = 0
 
@@ -100,7 +101,7 @@ class Hedges:
         quantity = trade.side.sign * trade.quantity
         now = self._now()
         self.obligation = Obligation(self._names.next(), quantity, ZERO, trade.limit, reason, "open", 0, now, now)
-        self._traded, self._child, self.trouble = ZERO, None, ""
+        self._traded, self._child, self.trouble, self._tell_after = ZERO, None, "", STEPS
         launch(self.log, "opening a hedge", self._open(self.obligation))
         return True
 
@@ -175,11 +176,24 @@ class Hedges:
         if attempts < STEPS and child.filled == 0 and not child.detail:
             self._try()
             return
-        if attempts >= STEPS and not self.trouble:
+        if attempts >= self._tell_after and not self.trouble:
             self.trouble = f"hedge of {self.left} BTC still open after {attempts} orders: {child.detail or 'no taker in range'}"
-            self.escalated(self.trouble)
+            launch(self.log, "escalating a hedge", self._escalate())
         pause = min(LONGEST_PAUSE, FIRST_PAUSE * 2 ** max(0, attempts - STEPS)) if child.detail or attempts >= STEPS else 0
         self._timer = self._clock.callLater(pause, self._try)
+
+    async def _escalate(self) -> None:
+        assert self.obligation is not None
+        self.obligation = attrs.evolve(self.obligation, state="escalated")
+        self.escalated(self.trouble)
+        await self._save(self.obligation)
+
+    def rearm(self) -> None:
+        """A person has looked at the trouble: it counts no more, until as many orders again have failed. Safe to repeat."""
+        self.trouble = ""
+        if self.obligation is not None:
+            self.obligation = attrs.evolve(self.obligation, state="open")
+            self._tell_after = self.obligation.attempts + STEPS
 
     def _try(self) -> None:
         self._timer = None
@@ -235,11 +249,14 @@ class Hedges:
         launch(self.log, "closing a hedge", self._close(over))
 
     async def _close(self, obligation: Obligation) -> None:
+        await self._save(obligation)
+        self.done()
+
+    async def _save(self, obligation: Obligation) -> None:
         try:
             await self._ledger.save_obligation(obligation)
         except LedgerError as error:
             self._desk.ledger_failed(error)
-        self.done()
 
     def _cancel_timer(self) -> None:
         if self._timer is not None and self._timer.active():

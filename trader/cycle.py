@@ -14,6 +14,7 @@ from execution.rim import launch
 from market.gather import NotReady
 from model.decision import Decision, Transfer, Verdict
 from model.money import ZERO, plain
+from model.order import Side
 from model.records import DecisionRecord
 from model.settings import Settings
 from model.snapshot import Snapshot, to_json
@@ -95,6 +96,9 @@ class Cycle:
             self._act(self._limited(decision, snapshot), settings, snapshot, is_overtaken=fills != self._fills)
 
     def _limited(self, decision: Decision, snapshot: Snapshot) -> Decision:
+        stuck = self._parts.hedges.trouble
+        if stuck:
+            decision = attrs.evolve(decision, quotes=(), no_quote={side.value: stuck for side in Side})
         rate = snapshot.fiat.best_bid.price if snapshot.fiat.best_bid else ZERO
         return limited(decision, self._parts.limits, rate, snapshot.source.instrument)
 

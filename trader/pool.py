@@ -32,6 +32,8 @@ from trader.parts import PLACES, Parts
 from trader.reconcile import Audit, Differences, Reconciler, as_text
 from trader.results import Results, midnight
 from trader.showing import show
+from trader.stuck import KIND as HEDGE
+from trader.stuck import StuckHedges
 from trader.supposing import NO_BALANCES, supposing
 
 #: A venue that cannot be connected to and a failed initialisation are tried again after this, in seconds.
@@ -66,6 +68,7 @@ class Pool:
         self.cycle = Cycle(parts, self.gatherer, lambda: self.settings, lambda: self.state == TRADING)
         self._reconciler = Reconciler(parts)
         self.audit = Audit(parts, self._reconciler)
+        self._stuck = StuckHedges(parts, self._explain)
         self.differences: Differences = {}
         self.fills: deque[FillRecord] = deque(maxlen=SHOWN)
         self.results = Results()
@@ -92,8 +95,8 @@ class Pool:
             feed.connection_changed = self._connection_changed
         parts.feeds["source"].moved = self._source_moved
         parts.feeds["target"].moved = lambda _feed: self.tell()
-        parts.hedges.done = self.cycle.overtake
-        parts.hedges.escalated = self._hedge_stuck
+        parts.hedges.done = self._hedge_over
+        parts.hedges.escalated = self._stuck.escalate
         parts.transfers.changed = self.cycle.overtake
         parts.tasks.changed = self.tell
         self.cycle.decided = self.tell
@@ -292,10 +295,9 @@ class Pool:
                 return True
         return False
 
-    def _hedge_stuck(self, sentence: str) -> None:
-        self.log.error("{sentence}", sentence=sentence)
-        self.parts.quotes.pull(sentence)
-        self._explain(sentence)
+    def _hedge_over(self) -> None:
+        self._stuck.over()
+        self.cycle.overtake()
 
     def _ledger_failed(self, error: LedgerError) -> None:
         self.log.error("the ledger cannot remember: {error}", error=str(error))
@@ -353,7 +355,11 @@ class Pool:
         if outcome not in ("approve", "done", "cancel"):
             raise BadParameters({"outcome": f"{outcome!r} is none of approve, done, cancel"})
         try:
-            await self.parts.transfers.close_task(id, who, outcome, fields)
+            if self.parts.tasks.get(id).kind == HEDGE:
+                await self._stuck.close(id, who, outcome)
+                self.cycle.request()
+            else:
+                await self.parts.transfers.close_task(id, who, outcome, fields)
         except NoSuchTask:
             raise NotNow(f"there is no open task {id}") from None
         except BadAnswer as bad:

@@ -11,6 +11,7 @@ from execution.intents import Names
 from market.feed import VenueFeed
 from model.book import Book, Level
 from model.decision import Trade
+from model.instrument import Instrument
 from model.order import Side
 from tests.execution.support import Surroundings, fill_shape
 
@@ -94,6 +95,41 @@ class HedgesTests(SynchronousTestCase):
         self.s.clock.advance(1)
         self.assertEqual(len(self.placed()), STEPS + 1)
         self.assertTrue(all(price >= D(59400) for _q, price, _s in self.placed()))
+
+    def fail(self, times: int, first: int = 0) -> None:
+        """So many orders in a row find nobody."""
+        for attempt in range(first, first + times):
+            self.s.venue.placing[attempt].callback(f"f{attempt}")
+            self.over_at_venue(f"f{attempt}", "0.5", "0.5")
+            self.s.clock.pump([0.5] * 20)
+
+    def test_escalated_is_durable_and_a_person_re_arms_it(self) -> None:
+        """Escalated on disk and told once; a person's word ends the trouble, and as many failures again bring it back."""
+        self.cover(reason=LIMIT)
+        self.fail(STEPS + 1)
+        (saved,) = self.s.ledger.saved["obligation"].values()
+        self.assertEqual((saved.state, len(self.told), bool(self.hedges.trouble)), ("escalated", 1, True))
+        self.hedges.rearm()
+        self.assertEqual((self.hedges.trouble, self.hedges.is_busy), ("", True))
+        self.s.clock.pump([1] * 400)
+        self.fail(1, STEPS + 1)
+        self.assertEqual(len(self.told), 1)
+        for attempt in range(STEPS + 2, 2 * STEPS + 1):
+            self.s.clock.pump([1] * 70)
+            self.fail(1, attempt)
+        self.assertEqual(len(self.told), 2)
+
+    def test_a_rest_below_the_minimum_is_carried(self) -> None:
+        """What is too small for the venue is released, exactly: it stays in the balances, where the next decision sees it."""
+        self.feed.instrument = Instrument("BTC/USD", D("0.1"), D("0.01"), D("0.1"))
+        self.cover("0.5", reason=LIMIT)
+        self.s.venue.placing[0].callback("1")
+        self.fill("t1", "1", "0.45")
+        self.over_at_venue("1", "0.05", "0.5")
+        self.s.clock.advance(1)
+        (saved,) = self.s.ledger.saved["obligation"].values()
+        self.assertEqual((saved.state, saved.done, saved.left), ("released", D("-0.45"), D("-0.05")))
+        self.assertEqual((self.s.books.balance("source", "BTC"), self.hedges.left), (D("-0.45"), D(0)))
 
     def test_a_refused_hedge_is_tried_again(self) -> None:
         """Refused for funds now, done a moment later (hummingbot #3833, b3)."""
