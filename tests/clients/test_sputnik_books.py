@@ -1,7 +1,7 @@
 """The streamed books, one rule at a time."""
 
 from collections.abc import Callable
-from typing import Any
+from typing import Any, cast
 
 from twisted.internet.defer import Deferred, succeed
 from twisted.trial.unittest import SynchronousTestCase
@@ -33,8 +33,9 @@ class BooksTests(SynchronousTestCase):
         self.emitted: list[Any] = []
         self.doubts: list[None] = []
         self.books = Books(lambda: 7, self.emitted.append, lambda: self.doubts.append(None))
-        self.session: Any = Session()
-        self.successResultOf(Deferred.fromCoroutine(self.books.listen(self.session, {"BTC/HUF": PAIR})))
+        self.session = Session()
+        listening = self.books.listen(cast(Any, self.session), {"BTC/HUF": PAIR})
+        self.successResultOf(Deferred.fromCoroutine(listening))
 
     def test_an_event_is_told(self) -> None:
         """A changed book is emitted, and is the one that is given when asked for."""
