@@ -34,7 +34,8 @@ DECISION, LIMIT = "decision", "limit"
 
 
 class Hedges:
-    """Obligations at the source. ``done`` is called when one is over, ``escalated`` with a sentence when one is stuck."""
+    """Obligations at the source. ``done`` is called when one is over, ``escalated`` with a sentence when one is stuck.
+    ``may_send`` uses up one order of the pool's budget, or says that there is none now: then it is tried again later."""
 
     log = Logger()
 
@@ -48,6 +49,7 @@ class Hedges:
         now: Callable[[], int],
         max_slippage: Callable[[], Decimal],
         patience: float,
+        may_send: Callable[[], bool] = lambda: True,
     ) -> None:
         self.obligation: Obligation | None = None
         self.trouble = ""
@@ -61,6 +63,7 @@ class Hedges:
         self._now = now
         self._max_slippage = max_slippage
         self._patience = patience
+        self._may_send = may_send
         self._child: Child | None = None
         self._traded = ZERO
         self._timer: IDelayedCall | None = None
@@ -202,6 +205,9 @@ class Hedges:
             return
         if self._is_stopping:
             self._finish("released")
+            return
+        if not self._may_send():
+            self._timer = self._clock.callLater(FIRST_PAUSE, self._try)
             return
         price, quantity = self._price(obligation), abs(self.left)
         instrument = self._feed.instrument

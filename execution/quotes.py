@@ -61,14 +61,15 @@ class Quotes:
         self._counted: dict[str, Decimal] = {}
 
     def want(self, quotes: Iterable[Quote], reasons: Mapping[str, str], decision_id: str) -> None:
-        """From now on these quotes are wanted and no others."""
+        """From now on these quotes are wanted and no others: what is in their way is cancelled now, and :meth:`converge`
+        places them. What is more urgent than a quote may be sent between the two."""
         self._wanted = {(quote.side, quote.level): quote for quote in quotes}
         self._counted = {child.intent.id: child.filled for child in self._children.values()}
         self.decision_id = decision_id
         for side in Side:
             is_wanted = any(slot[0] is side for slot in self._wanted)
             self.reasons[side.value] = "" if is_wanted else reasons.get(side.value, "not offered")
-        self.converge()
+        self._withdraw()
 
     def would_change(self, quotes: Iterable[Quote]) -> bool:
         """Whether wanting these quotes would send anything."""
@@ -111,6 +112,13 @@ class Quotes:
 
     def converge(self) -> None:
         """Take the next step in every slot. Safe to call at any time."""
+        self._withdraw()
+        for slot in sorted(self._wanted, key=lambda slot: slot[1]):
+            if slot not in self._children:
+                self._place(slot, self._wanted[slot])
+
+    def _withdraw(self) -> None:
+        """Cancel what is in the way."""
         self._children = self.live()
         slotted = {child.intent.id for child in self._children.values()}
         for child in self._desk.children("quote"):
@@ -119,9 +127,6 @@ class Quotes:
         for slot, child in self._children.items():
             if not self._fits(slot, child):
                 self._drop(slot, child)
-        for slot in sorted(self._wanted, key=lambda slot: slot[1]):
-            if slot not in self._children:
-                self._place(slot, self._wanted[slot])
 
     def _fits(self, slot: Slot, child: Child) -> bool:
         wanted = self._wanted.get(slot)

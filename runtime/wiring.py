@@ -152,7 +152,7 @@ def pool(
     slippage = lambda: holder[0].settings.max_slippage  # noqa: E731
     delays = {settings.btc: settings.btc_delay}
     cash: dict[Place, str] = {"source": settings.source, "target": settings.target}
-    tasks = Tasks(book_keeper, now, notify)
+    tasks, budget = Tasks(book_keeper, now, notify), RateBudget(limits.max_orders_per_minute, now)
     transfers = Transfers(
         by_place,
         book_keeper,
@@ -178,11 +178,21 @@ def pool(
             desks["target"],
             names,
             settings.target_contract,
-            RateBudget(limits.max_orders_per_minute, now),
+            budget,
             now,
             settings.post_only,
         ),
-        hedges=Hedges(desks["source"], live["source"], book_keeper, names, reactor, now, slippage, float(limits.hedge_age)),
+        hedges=Hedges(
+            desks["source"],
+            live["source"],
+            book_keeper,
+            names,
+            reactor,
+            now,
+            slippage,
+            float(limits.hedge_age),
+            budget.take_for_hedge,
+        ),
         transfers=transfers,
         tasks=tasks,
         intake=Intake(by_place, books, book_keeper, transfers, now, settings.btc),

@@ -122,12 +122,13 @@ class Cycle:
         if trade is not None or transfers or parts.quotes.would_change(decision.quotes):
             self._remember(id, decision, settings, snapshot)
         parts.quotes.want(decision.quotes, decision.no_quote, id)
+        if trade is not None:
+            parts.hedges.cover(trade, self._who_asks(settings))
+        parts.quotes.converge()
         if is_overtaken:
             self.request()
             return
         self._overtaken = 0
-        if trade is not None:
-            parts.hedges.cover(trade, self._who_asks(settings))
         parts.transfers.carry_out(transfers, lambda transfer: self._worth(transfer, settings))
 
     def _remember(self, id: str, decision: Decision, settings: Settings, snapshot: Snapshot) -> None:

@@ -8,6 +8,7 @@ from twisted.trial.unittest import SynchronousTestCase
 from clients.errors import OutcomeUnknown, Reason, Refused
 from execution.hedges import DECISION, LIMIT, STEPS, Hedges
 from execution.intents import Names
+from execution.rate_budget import RateBudget
 from market.feed import VenueFeed
 from model.book import Book, Level
 from model.decision import Trade
@@ -130,6 +131,17 @@ class HedgesTests(SynchronousTestCase):
         (saved,) = self.s.ledger.saved["obligation"].values()
         self.assertEqual((saved.state, saved.done, saved.left), ("released", D("-0.45"), D("-0.05")))
         self.assertEqual((self.s.books.balance("source", "BTC"), self.hedges.left), (D("-0.45"), D(0)))
+
+    def test_without_budget_it_waits_and_is_made(self) -> None:
+        """The budget is empty: the obligation stands, and its order goes out as soon as there is one again."""
+        budget = RateBudget(60, self.s.now)
+        while budget.take_for_hedge():
+            pass
+        self.hedges._may_send = budget.take_for_hedge
+        self.cover(reason=LIMIT)
+        self.assertEqual((self.placed(), self.hedges.left), ([], D("-0.5")))
+        self.s.clock.advance(1.1)
+        self.assertEqual(len(self.placed()), 1)
 
     def test_a_refused_hedge_is_tried_again(self) -> None:
         """Refused for funds now, done a moment later (hummingbot #3833, b3)."""

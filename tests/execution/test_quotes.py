@@ -33,6 +33,7 @@ class QuotesTests(SynchronousTestCase):
 
     def want(self, *quotes: Quote) -> None:
         self.quotes.want(quotes, {"BUY": "no funds", "SELL": "no coins"}, "decision")
+        self.quotes.converge()
         self.s.clock.advance(0)
 
     def answer(self, *ids: str) -> None:
@@ -135,7 +136,7 @@ class QuotesTests(SynchronousTestCase):
 
     def test_rate_budget(self) -> None:
         """What the budget does not allow is not sent, and the side says so."""
-        self.quotes._budget = RateBudget(1, self.s.now)
+        self.quotes.budget = RateBudget(1, self.s.now)
         self.want(quote(Side.BUY, "60000"), quote(Side.SELL, "61000"))
         self.assertEqual(len(self.places()), 1)
         self.assertIn("rate budget used up", self.quotes.reasons.values())
@@ -143,9 +144,18 @@ class QuotesTests(SynchronousTestCase):
         self.quotes.converge()
         self.assertEqual(len(self.places()), 2)
 
+    def test_cancels_go_first(self) -> None:
+        """A new decision cancels what is in the way at once; its own quotes wait until what is more urgent has been sent."""
+        self.want(quote(Side.BUY, "60000"))
+        self.answer("1")
+        self.quotes.want([quote(Side.BUY, "59000"), quote(Side.SELL, "61000")], {}, "decision")
+        self.assertEqual([call[0] for call in self.s.venue.calls], ["place", "cancel"])
+        self.quotes.converge()
+        self.assertEqual(self.places()[1:], [("SELL", D(61000))])
+
     def test_a_cautious_quote_is_better_than_none(self) -> None:
         """With the budget used up a quote that offers too little stays; one that offers too much goes all the same."""
-        self.quotes._budget = RateBudget(2, self.s.now)
+        self.quotes.budget = RateBudget(2, self.s.now)
         self.want(quote(Side.BUY, "60000"), quote(Side.SELL, "61000"))
         self.answer("1", "2")
         self.want(quote(Side.BUY, "60500"), quote(Side.SELL, "61500"))
