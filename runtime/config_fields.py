@@ -114,6 +114,8 @@ def _edge(text: str) -> Edge:
 def _words(text: str) -> str:
     if not text:
         raise ValueError("nothing is written")
+    if not text.isprintable():
+        raise ValueError(f"{text!r} holds what cannot be seen")
     return text
 
 
@@ -139,7 +141,7 @@ def _dotted(text: str) -> str:
 
 
 def _ticker(text: str) -> str:
-    if not text or "/" in text or any(character.isspace() for character in text):
+    if not text or "/" in text or " " in text or not text.isprintable():
         raise ValueError(f"{text} is no ticker")
     return text
 
