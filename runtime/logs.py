@@ -30,7 +30,7 @@ from zope.interface import implementer
 HIDDEN = "<secret>"
 #: A shorter text is part of too many ordinary words to be told from them.
 _SHORTEST = 4
-_LIBRARIES = ("twisted", "autobahn", "log_legacy")
+_LIBRARIES = ("twisted", "log_legacy")
 _LEVELS = {
     logging.DEBUG: LogLevel.debug,
     logging.INFO: LogLevel.info,
@@ -119,6 +119,8 @@ def _wanted(level: str) -> LogLevelFilterPredicate:
         Factory.noisy = False  # Each socket would announce itself, in the name of whose factory it is.
         for namespace in _LIBRARIES:
             wanted.setLogLevelForNamespace(namespace, LogLevel.warn)
+        # It warns of each socket that does not come up, which our own links tell in the operator's words.
+        wanted.setLogLevelForNamespace("autobahn", LogLevel.error)
     return wanted
 
 

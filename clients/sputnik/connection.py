@@ -9,13 +9,13 @@ from typing import Any
 
 from twisted.internet.defer import Deferred, succeed
 from twisted.internet.interfaces import IDelayedCall
-from twisted.logger import Logger
+from twisted.logger import Logger, LogLevel
 from twisted.python.failure import Failure
 
 from clients.backoff import Backoff
 from clients.errors import Reason, Refused, Retryable
 from clients.socket_life import life_machine
-from clients.sputnik.session import Access, Session
+from clients.sputnik.session import CLOSED_BY_US, Access, Session
 from clients.surroundings import Surroundings
 
 #: Seconds before a log-in that was refused is tried again: an account may be unlocked, but is not to be hammered.
@@ -148,7 +148,8 @@ class Connection:
 
     def _socket_lost(self, session: Session, why: str) -> None:
         if session is self._last_session:
-            self.log.warn("{venue}: connection lost: {why}", venue=self._access.venue, why=why)
+            level = LogLevel.info if why == CLOSED_BY_US else LogLevel.warn
+            self.log.emit(level, "{venue}: connection lost: {why}", venue=self._access.venue, why=why)
             self._life.lost()
 
     def _fail_connecting(self, failure: Failure) -> None:

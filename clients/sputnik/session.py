@@ -37,6 +37,8 @@ REALM = "sputnik"
 MOST_BYTES = 64 * 1024 * 1024
 #: How long a closing handshake may take before the socket is cut, in seconds.
 CLOSE_PATIENCE = 1.0
+#: Why a session is lost that :meth:`Session.close` has ended.
+CLOSED_BY_US = "closed by us"
 _LEGACY_ROLES = (
     role.RoleSubscriberFeatures,
     role.RolePublisherFeatures,
@@ -81,7 +83,8 @@ class _Protocol(WampWebSocketClientProtocol):
 
     def connectionLost(self, reason: Failure = connectionDone) -> None:
         super().connectionLost(reason)
-        self.factory.session.gone(reason)
+        # A refused handshake says so; the socket itself knows only that it was cut, by us.
+        self.factory.session.gone(self.wasNotCleanReason or reason.getErrorMessage())
 
 
 class _Wire(ApplicationSession):
@@ -282,9 +285,9 @@ class Session:
     def close(self) -> None:
         """Say goodbye and close the socket; ``on_lost`` tells when it is done. A repeat is harmless."""
         if self.is_gone or self._protocol is None:
-            self.cut("closed by us")
+            self.cut(CLOSED_BY_US)
             return
-        self._why = "closed by us"
+        self._why = CLOSED_BY_US
         with suppress(Disconnected, TransportLost):  # the venue may be closing at this very moment
             self._wire.leave()
         self._protocol.sendClose(1000)
@@ -309,13 +312,13 @@ class Session:
         self._closed.append(closed)
         return closed
 
-    def gone(self, reason: Failure) -> None:
+    def gone(self, reason: str) -> None:
         """The socket is closed; autobahn has failed every open call. Tell the owner."""
         self._gone = True
         for timer in (self._pinging, self._cutting):
             if timer is not None and timer.active():
                 timer.cancel()
-        why = self._why or reason.getErrorMessage()
+        why = self._why or reason
         waiting, self._closed = self._closed, []
         for closed in waiting:
             closed.callback(None)

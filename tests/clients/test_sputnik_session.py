@@ -18,9 +18,13 @@ from twisted.internet.defer import Deferred, maybeDeferred
 from twisted.internet.endpoints import SSL4ServerEndpoint, TCP4ServerEndpoint
 from twisted.internet.task import deferLater
 from twisted.trial.unittest import TestCase
+from twisted.web.pages import notFound
+from twisted.web.server import Site
 
 from clients.errors import InvalidData, OutcomeUnknown, Reason, Refused, Retryable
 from clients.sputnik import Sputnik
+from clients.sputnik.options import Options, read_endpoint
+from clients.sputnik.session import Access, Session
 from clients.surroundings import Surroundings
 from tests.clients.sputnik_peer import Peer
 from tests.clients.sputnik_world import PAIR, QUICK
@@ -113,6 +117,15 @@ class LoginTests(PeerTestCase):
         self.assertIs(Reason.AUTH, refused.reason)
         await deferLater(reactor, 0.7)
         self.assertEqual(1, len(self.peer.connections))
+
+    async def test_refused_handshake(self) -> None:
+        """A server that is there and is no Sputnik: the reason is its answer, not that we cut the socket."""
+        site = await TCP4ServerEndpoint(reactor, 0, interface="127.0.0.1").listen(Site(notFound()))
+        self.addCleanup(lambda: maybeDeferred(site.stopListening))
+        endpoint = read_endpoint(f"ws://127.0.0.1:{site.getHost().port}", False)
+        access = Access("sputnik", endpoint, "ilp", "secret", Options())
+        failure = await self.fails(Retryable, Deferred.fromCoroutine(Session(access, Surroundings(reactor), self.fail).open()))
+        self.assertIn("404", failure.detail)
 
     async def test_absurd_challenge(self) -> None:
         """A challenge that would keep us hashing ends the attempt, and the next one is made."""

@@ -66,12 +66,17 @@ class LogTests(SynchronousTestCase):
     def test_libraries_are_quiet(self) -> None:
         """What libraries announce is left out, unless everything is asked for; what is wrong with them never is."""
         self.patch(Factory, "noisy", True)
-        for level, shown in (("info", ["pool", "lost"]), ("debug", ["pool", "open", "lost"]), ("warn", ["lost"])):
+        for level, shown in (
+            ("info", ["pool", "lost"]),
+            ("debug", ["pool", "open", "lost", "dropping"]),
+            ("warn", ["lost", "dropping"]),
+        ):
             stream = StringIO()
             observer = FilteringLogObserver(TextObserver(stream, Redactor(())), [_wanted(level)])
             Logger("trader.pool", observer=observer).info("pool")
             Logger("twisted.web.client", observer=observer).info("open")
             Logger("twisted.web.client", observer=observer).warn("lost")
+            Logger("autobahn.websocket", observer=observer).warn("dropping")
             self.assertEqual([line.split()[-1] for line in stream.getvalue().splitlines()], shown)
 
     def test_python_logging_arrives(self) -> None:
