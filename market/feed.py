@@ -91,6 +91,7 @@ class VenueFeed:
 
     def _disconnected(self, _exchange: Any) -> None:
         self.is_connected = False
+        self.problem = ""
         self.connection_changed(self)
 
     def _book_event(self, _exchange: Any, shape: BookShape) -> None:

@@ -118,9 +118,12 @@ class Pool:
             if feed is self.parts.fiat:
                 await feed.open()
         except ExchangeError as trouble:
-            self._explain(str(trouble))
-            self.log.error("{name}: {trouble}", name=feed.name, trouble=str(trouble))
-            if not (isinstance(trouble, Refused) or self._is_closing):
+            if self._is_closing:
+                return  # its connection was given up, by us
+            feed.problem = str(trouble)
+            self._explain(feed.problem)
+            self.log.error("{trouble}", trouble=feed.problem)
+            if not isinstance(trouble, Refused):
                 self.parts.reactor.callLater(TRY_AGAIN, self._connect_again, feed)
             return
         if not feed.is_connected:
@@ -243,7 +246,7 @@ class Pool:
 
     def _connection_changed(self, feed: VenueFeed) -> None:
         self.connected_since[feed.name] = self.parts.now()
-        missing = [f.name for f in (*self.parts.feeds.values(), self.parts.fiat) if not f.is_connected]
+        missing = [f.problem or f.name for f in (*self.parts.feeds.values(), self.parts.fiat) if not f.is_connected]
         if missing:
             self._explain("not connected: " + ", ".join(missing))
             self._machine.disconnected()
