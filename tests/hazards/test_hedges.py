@@ -1,5 +1,6 @@
 """Scenarios b to b5, g and g2: a hedge that fails, is cancelled, is too large or too late is made all the same, once."""
 
+from sandbox.faults import Kind
 from tests.hazards.world import BUY, POOL, PRICE, SELL, D, HazardCase
 
 
@@ -47,6 +48,15 @@ class FailingHedges(HazardCase):
         await self.until(lambda: self.faults.in_force()[0].left != 100, "the first was refused")
         await self.pause(2)
         self.assertGreaterEqual(self.faults.in_force()[0].left or 0, 96)
+
+    async def test_b_a_hedge_without_an_answer(self) -> None:
+        """b: the source makes the hedge and tells nothing, neither by answer nor by stream: it is found, not made again."""
+        self.faults.add("kraken", "AddOrder", Kind.DONE_NO_ANSWER, count=1)
+        self.faults.add("kraken", "executions", Kind.STALE)
+        self.customer(SELL, "0.05")
+        await self.until(lambda: self.source.fills(POOL), "the source has made the hedge")
+        await self.until_covered()
+        self.assertEqual(self.traded(self.source), D("-0.05"))
 
     async def test_b2_the_exchange_cancels_the_hedge(self) -> None:
         """b2: the price moves away as the hedge arrives, and the source cancels it: another is made at the price there is."""

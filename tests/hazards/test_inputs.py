@@ -92,7 +92,7 @@ class SilentWire(HazardCase):
         await super().setUp()
         self.wire = Wire(reactor, urlsplit(self.endpoints["kraken"]).port or 0)
         self.addCleanup(self.wire.close)
-        self.endpoints["kraken"] = f"http://127.0.0.1:{self.wire.port}"
+        self.endpoints["kraken"] = f"http://127.0.0.1:{self.wire.entrance()}"
         await self.run_pool()
 
     async def test_d_a_frozen_book(self) -> None:

@@ -28,12 +28,10 @@ class Wire(portforward.ProxyFactory):
     def __init__(self, reactor: Any, port: int) -> None:
         super().__init__("127.0.0.1", port)
         self.ends: set[Any] = set()
-        self._reactor = reactor
         self._listening = reactor.listenTCP(0, self, interface="127.0.0.1")
 
-    @property
-    def port(self) -> int:
-        """Where clients come in."""
+    def entrance(self) -> int:
+        """The port where clients come in."""
         return int(self._listening.getHost().port)
 
     def hold(self) -> None:

@@ -280,4 +280,3 @@ class HazardCase(TestCase):
     def hedges(self) -> list[VenueOrder]:
         """All orders of ours that the source has had, filled or not."""
         return [*self.source.closed_orders(POOL), *self.source.open_orders(POOL)]
-

@@ -1,0 +1,313 @@
+"""How fast the pool answers: from a book frame of the source to an order at the target, from a fill to its hedge.
+
+``python -m bench.latency`` runs the venues here and the pool in a process of its own, over loopback sockets, with its ledger
+on disk, at 100 book updates a second. Both times of each pair are taken here, by one clock, at the moment the venue has
+written the frame and the moment an order has reached its book; so both ways over the wire are in them. The floor is an echo
+between the same two kinds of process. The venues answer at once: what a real one takes is not ours to measure.
+
+tick_to_cancel: from the frame that makes a quote dangerous to that quote being gone; tick_to_quote: to its replacement being
+there, one more round trip and one flush of the ledger to disk later; disk_flush: what one such flush takes on this machine.
+"""
+
+import argparse
+import json
+import os
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Iterable, Mapping
+from datetime import UTC, datetime
+from decimal import Decimal
+from pathlib import Path
+from statistics import quantiles
+from typing import Any
+
+from autobahn.twisted.websocket import (
+    WebSocketClientFactory,
+    WebSocketClientProtocol,
+    WebSocketServerFactory,
+    WebSocketServerProtocol,
+)
+from twisted.internet import reactor as process_reactor
+from twisted.internet.defer import Deferred
+from twisted.internet.protocol import ProcessProtocol
+from twisted.internet.task import LoopingCall, deferLater, react
+
+from clients.surroundings import Surroundings
+from model.order import Side
+from runtime import wiring
+from runtime.config import load
+from sandbox.events import Change, Event, OrderChanged
+from sandbox.service import SPUTNIK_PASSWORD, USER, Sandbox
+from sandbox.sputnik_feeds import Pace
+from sandbox.sputnik_front import SputnikFront
+from sandbox.sputnik_server import SputnikOptions
+from tests.whole.running import EXAMPLE, ROOT, edited
+from trader.machine import READY
+
+D = Decimal
+MAKER, RIVAL, CUSTOMER = "maker of BTC/USD", "maker of BTC/HUF", "customer-1"
+PRICE = D(65_000)
+#: Book updates a second, and the share by which the price jumps where a quote has to move.
+UPDATES, JUMP = 100, D("0.004")
+#: Seconds between two things that are measured: the pool has long come to rest by then.
+REST = 0.35
+CHANGES: Mapping[str, str] = {
+    "trader.hedge": "immediate",
+    "limits.transfers": "off",
+    "limits.max_orders_per_minute": "100000",
+    "sandbox.clock": "paused",
+    "sandbox.customers_per_day": "0",
+    "sandbox.trades_per_day": "0",
+}
+
+
+class TimedFront(SputnikFront):
+    """Tells when an event of ours has been written."""
+
+    wrote: Callable[[str], None] = staticmethod(lambda _topic: None)
+
+    def _publish(self, topic: str, event: object) -> None:
+        super()._publish(topic, event)
+        self.wrote(topic)
+
+
+class Venues:
+    """The sandbox, a source price that the bench moves, and a stopwatch on our orders."""
+
+    def __init__(self, config: Path, reactor: Any) -> None:
+        def now() -> datetime:
+            return datetime.now(UTC)
+
+        self._reactor = reactor
+        self.sandbox = Sandbox(load(config).sandbox or {}, reactor, now)
+        self.source, self.target = self.sandbox.world.venues["kraken"], self.sandbox.world.venues["sputnik"]
+        users, options = {USER: SPUTNIK_PASSWORD}, SputnikOptions(pace=Pace().scaled(0))
+        self.front = TimedFront(self.target, users, self.sandbox.faults, reactor, now, options)
+        self.sandbox._fronts["sputnik"] = self.front  # the sandbox's own has the pace of the original
+        self._price = PRICE
+        self._noise = 0
+        self._updates = LoopingCall(self._update)
+
+    async def start(self) -> None:
+        """Open the venues, with a book that is updated from now on."""
+        await self.sandbox.start()
+        self.target.cancel_all(RIVAL)
+        self.move(PRICE)
+        self._updates.start(1 / UPDATES).addErrback(lambda failure: failure.printTraceback())
+
+    async def stop(self) -> None:
+        """Close everything."""
+        self._updates.stop()
+        await self.sandbox.stop()
+
+    def move(self, price: Decimal) -> None:
+        """Have the source's book around ``price``: ten levels a side."""
+        self._price = price
+        with self.source.together():
+            self.source.cancel_all(MAKER)
+            for side in Side:
+                for level in range(1, 11):
+                    self.source.place(MAKER, "BTC/USD", side, D(1), (price - side.sign * level * 5).quantize(D("0.1")))
+
+    def _update(self) -> None:
+        """A new deep level: a frame that changes no price of ours."""
+        self._noise = self._noise % 50 + 1
+        with self.source.together():
+            for order in self.source.open_orders(MAKER)[20:]:
+                self.source.cancel(MAKER, order.id)
+            deep = (self._price * D("0.98") - self._noise).quantize(D("0.1"))
+            self.source.place(MAKER, "BTC/USD", Side.BUY, D(1), deep)
+
+    async def quoted(self) -> None:
+        """Wait until the pool has one order on each side."""
+        while {order.side for order in self.target.open_orders(USER)} != set(Side):
+            await deferLater(self._reactor, 0.01, lambda: None)
+
+    async def ticks(self, count: int) -> tuple[list[float], list[float]]:
+        """Jump ``count`` times: milliseconds to the first cancel, and to the first new order."""
+        cancels, quotes = [], []
+        for number in range(count):
+            await self.quoted()
+            cancelled, placed = self._next(self.target, Change.CANCELLED), self._next(self.target, Change.NEW)
+            self.move(PRICE * (1 + JUMP) if self._price == PRICE else PRICE)
+            began = time.perf_counter()
+            cancels.append(1e3 * (await cancelled - began))
+            quotes.append(1e3 * (await placed - began))
+            await deferLater(self._reactor, REST, lambda: None)
+        return cancels, quotes
+
+    async def fills(self, count: int) -> list[float]:
+        """Trade with the pool's quotes ``count`` times: milliseconds from the fill's last frame to the hedge's arrival."""
+        found = []
+        for number in range(count):
+            await self.quoted()
+            written: list[float] = []
+            self.front.wrote = lambda topic, written=written: written.append(time.perf_counter()) if "fills" in topic else None  # type: ignore[misc]
+            hedged = self._next(self.source, Change.NEW)
+            side = (Side.SELL, Side.BUY)[number % 2]
+            self.target.place(CUSTOMER, "BTC/HUF", side, D("0.01"))
+            at = await hedged
+            found.append(1e3 * (at - written[0]))
+            await deferLater(self._reactor, REST, lambda: None)
+        return found
+
+    @staticmethod
+    def _next(venue: Any, change: Change) -> "Deferred[float]":
+        """Fires with the time at which the next order of ours has ``change``d."""
+        found: Deferred[float] = Deferred()
+
+        def hear(event: Event) -> None:
+            if isinstance(event, OrderChanged) and event.order.user == USER and event.change is change:
+                unlisten()
+                found.callback(time.perf_counter())
+
+        unlisten = venue.listen(hear)
+        return found
+
+
+class _Child(ProcessProtocol):
+    """A process of the bench; what it writes goes to our standard error."""
+
+    def __init__(self) -> None:
+        self.over: Deferred[None] = Deferred()
+
+    def errReceived(self, data: bytes) -> None:
+        sys.stderr.write(data.decode())
+
+    def processEnded(self, _reason: Any) -> None:
+        self.over.callback(None)
+
+
+async def floor(reactor: Any, count: int) -> list[float]:
+    """Milliseconds that a book-sized frame takes to another process and back, 100 times a second."""
+    answers: list[float] = []
+    opened: Deferred[Any] = Deferred()
+
+    class Peer(WebSocketServerProtocol):
+        def onOpen(self) -> None:
+            opened.callback(self)
+
+        def onMessage(self, _payload: bytes, _is_binary: bool) -> None:
+            answers.append(time.perf_counter())
+
+    factory: Any = WebSocketServerFactory(reactor=reactor)  # type: ignore[no-untyped-call]
+    factory.protocol = Peer
+    port = reactor.listenTCP(0, factory, interface="127.0.0.1")
+    child = _spawn(reactor, "--echo", str(port.getHost().port))
+    peer = await opened
+    found = []
+    for _ in range(count):
+        began = time.perf_counter()
+        peer.sendMessage(b"x" * 1500)
+        await deferLater(reactor, 1 / UPDATES, lambda: None)
+        found.append(1e3 * (answers[-1] - began))
+    peer.sendClose()
+    await child.over
+    await port.stopListening()
+    return found
+
+
+def echo(port: int) -> None:
+    """Be the other end of :func:`floor`."""
+    reactor: Any = process_reactor
+
+    class Peer(WebSocketClientProtocol):
+        def onMessage(self, payload: bytes, is_binary: bool) -> None:
+            self.sendMessage(payload, is_binary)
+
+        def onClose(self, *_reason: Any) -> None:
+            reactor.stop()
+
+    factory: Any = WebSocketClientFactory(f"ws://127.0.0.1:{port}", reactor=reactor)  # type: ignore[no-untyped-call]
+    factory.protocol = Peer
+    reactor.connectTCP("127.0.0.1", port, factory)
+    reactor.run()
+
+
+def run_pool(config: Path, endpoints: Mapping[str, str], keys: Mapping[str, tuple[str, str]]) -> None:
+    """Be the pool: START as soon as it is READY, until we are ended."""
+    reactor: Any = process_reactor
+    chosen, surroundings = load(config), Surroundings(process_reactor)
+    book_keeper = wiring.ledger(chosen, surroundings)
+    pool = wiring.pool(chosen, wiring.clients(chosen, surroundings, endpoints, keys), book_keeper, surroundings)
+
+    def start() -> None:
+        if pool.state == READY:
+            pool.start("the bench")
+
+    book_keeper.open().addCallback(lambda _: pool.open())
+    LoopingCall(start).start(0.1)
+    reactor.addSystemEventTrigger("before", "shutdown", pool.close)
+    reactor.run()
+
+
+def _spawn(reactor: Any, *arguments: str) -> _Child:
+    child = _Child()
+    command = [sys.executable, "-m", "bench.latency", *arguments]
+    reactor.spawnProcess(child, sys.executable, command, dict(os.environ), str(ROOT), childFDs={0: "w", 1: "r", 2: "r"})
+    return child
+
+
+def flush(folder: Path, count: int) -> list[float]:
+    """Milliseconds that one page takes to the disk."""
+    found = []
+    with (folder / "page").open("wb", buffering=0) as file:
+        for _ in range(count):
+            file.write(b"x" * 4096)
+            began = time.perf_counter()
+            os.fsync(file.fileno())
+            found.append(1e3 * (time.perf_counter() - began))
+    return found
+
+
+async def measure(reactor: Any, count: int) -> None:
+    """All of it, printed."""
+    least = _middle(await floor(reactor, 300))
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        config = folder / "pool.ini"
+        url = {"ledger.url": f"sqlite:///{folder}/ledger.sqlite"}
+        config.write_text(edited(EXAMPLE.read_text(encoding="utf-8"), {**CHANGES, **url}), encoding="utf-8")
+        print(_line("disk_flush_ms", flush(folder, 100)))
+        venues = Venues(config, reactor)
+        await venues.start()
+        where = json.dumps([str(config), dict(venues.sandbox.endpoints), dict(venues.sandbox.credentials)])
+        child = _spawn(reactor, "--pool", where)
+        await venues.ticks(5)  # everything is slow the first time
+        cancels, quotes = await venues.ticks(count)
+        hedges = await venues.fills(count)
+        child.transport.signalProcess("TERM")  # type: ignore[union-attr]
+        await child.over
+        await venues.stop()
+    for what, found in (("tick_to_cancel_ms", cancels), ("tick_to_quote_ms", quotes), ("fill_to_hedge_ms", hedges)):
+        print(f"{_line(what, found)} floor {least:.1f}")
+
+
+def _line(what: str, found: Iterable[float]) -> str:
+    cuts = quantiles(found, n=100)
+    return f"{what}: p50 {cuts[49]:.1f} p99 {cuts[98]:.1f}"
+
+
+def _middle(found: list[float]) -> float:
+    return quantiles(found, n=2)[0]
+
+
+def main() -> None:
+    """Measure and print; or be one of the other processes."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--count", type=int, default=60, help="how many times each thing is measured")
+    parser.add_argument("--echo", type=int, help=argparse.SUPPRESS)
+    parser.add_argument("--pool", help=argparse.SUPPRESS)
+    options = parser.parse_args()
+    if options.echo:
+        echo(options.echo)
+    elif options.pool:
+        config, endpoints, keys = json.loads(options.pool)
+        run_pool(Path(config), endpoints, {name: (id, secret) for name, (id, secret) in keys.items()})
+    else:
+        react(lambda reactor: Deferred.fromCoroutine(measure(reactor, options.count)))
+
+
+if __name__ == "__main__":
+    main()
