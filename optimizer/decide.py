@@ -74,10 +74,10 @@ def _optimise(pool: Pool, instrument: Instrument) -> _Optimised:
     valuation = _checked(pool, best)
     forced = forced_by(pool)
     if forced is None:
-        return _Optimised(best, valuation, rounded(pool, best.plan, instrument, is_forced=False))
+        return _Optimised(best, valuation, rounded(pool, best.plan, instrument, None))
     bound_to = best_of(pool, forced)
     _checked(pool, bound_to)
-    return _Optimised(best, valuation, rounded(pool, bound_to.plan, instrument, is_forced=True))
+    return _Optimised(best, valuation, rounded(pool, bound_to.plan, instrument, forced))
 
 
 def _checked(pool: Pool, best: Best) -> Valuation:

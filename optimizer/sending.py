@@ -63,15 +63,15 @@ def affordable(pool: Pool, side: Side, there: Balances, traded: Decimal = ZERO) 
     return max(ZERO, found).quantize(COIN, ROUND_DOWN)
 
 
-def rounded(pool: Pool, plan: Plan, instrument: Instrument, is_forced: bool) -> Sending:
-    """What of ``plan`` can be sent.
+def rounded(pool: Pool, plan: Plan, instrument: Instrument, forced: Forced | None) -> Sending:
+    """What of ``plan`` can be sent; ``forced``: what it was bound to.
 
     Rounding may leave half a plan (the trade was too small for the venue, the transfer that paid for it was not): if that is
     worth less than doing nothing, nothing is done, unless a safety net demands the trade.
     """
-    chosen = _on_steps(pool, plan, instrument)
+    chosen = _on_steps(pool, plan, instrument, forced)
     valuation, idle = evaluate(pool, chosen), evaluate(pool, NOTHING)
-    if not (is_forced and chosen.trade) and valuation.worth.value < idle.worth.value:
+    if not (forced is not None and chosen.trade) and valuation.worth.value < idle.worth.value:
         chosen, valuation = NOTHING, idle
     return Sending(chosen, valuation, _trade(pool, chosen, valuation, instrument), _transfers(pool, chosen, valuation))
 
@@ -81,11 +81,13 @@ def actions_of(pool: Pool, plan: Plan) -> Actions:
     return Actions(plan.btc, (plan.cash_out - plan.cash_back * pool.fiat_bid).quantize(GRAIN), plan.trade, plan.leave)
 
 
-def _on_steps(pool: Pool, plan: Plan, instrument: Instrument) -> Plan:
+def _on_steps(pool: Pool, plan: Plan, instrument: Instrument, forced: Forced | None) -> Plan:
     """Every quantity down to its step; what is then too small to be worth doing, or for the venue, is left."""
     s = pool.settings
-    trade = instrument.round_quantity(abs(plan.trade))
-    side = plan.side
+    if forced is None:
+        side, trade = plan.side, instrument.round_quantity(abs(plan.trade))
+    else:
+        side, trade = forced.side, _in_lots(pool, plan, instrument, forced)
     if side is None or not instrument.accepts(trade, _worst_price(pool, side, trade)):
         trade = ZERO
     found = Plan(trade=trade if side is Side.BUY else -trade)
@@ -107,6 +109,13 @@ def _on_steps(pool: Pool, plan: Plan, instrument: Instrument) -> Plan:
         cash_back=step(plan.cash_back, left.target_cash, CENT, pool.fiat_bid),
         leave=step(plan.leave, spare, CENT, Decimal(1)),
     )
+
+
+def _in_lots(pool: Pool, plan: Plan, instrument: Instrument, forced: Forced) -> Decimal:
+    """What a safety net demands, to the nearest lot: exactly its own amount, which the solver knows only as a float."""
+    exact = min(max(abs(plan.trade), forced.least), forced.most)
+    nearest = instrument.round_quantity(exact + instrument.lot / 2)
+    return nearest if nearest <= affordable(pool, forced.side, pool.available) else instrument.round_quantity(exact)
 
 
 def _worst_price(pool: Pool, side: Side, quantity: Decimal) -> Decimal:

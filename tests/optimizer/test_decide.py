@@ -4,6 +4,8 @@ from decimal import Decimal
 from unittest import mock
 
 import attrs
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from twisted.trial.unittest import SynchronousTestCase
 
 from model.book import Book
@@ -124,6 +126,29 @@ class SafetyNetTests(SynchronousTestCase):
         assert trade is not None
         self.assertEqual((trade.side, trade.quantity), (Side.SELL, D("0.25")))
         self.assertIsNone(decide(calm.snapshot(), chosen).trade)
+
+    @given(st.integers(-150_000_000, 150_000_000).filter(lambda satoshi: abs(satoshi) > 10_000))
+    @settings(max_examples=50, deadline=None)
+    def test_exact_amounts(self, satoshi: int) -> None:
+        """What the nets demand is the exposure itself, to the satoshi, though the solver counts in floats."""
+        exposure = satoshi * D("1e-8")
+        shot = calm.snapshot(target_btc=f"{2 + exposure}")
+        for chosen, excess in (
+            (calm.settings(hedge="immediate"), abs(exposure)),
+            (calm.settings(deviation_penalty=D(0), risk_aversion=D(0), max_exposure=D("0.00005")), abs(exposure) - D("0.00005")),
+        ):
+            trade = decide(shot, chosen).trade
+            assert trade is not None
+            self.assertEqual(trade.side, Side.SELL if exposure > 0 else Side.BUY)
+            self.assertEqual(trade.quantity, excess)
+
+    def test_nearest_lot(self) -> None:
+        """An exposure between two lots is traded as the nearer one, unless that is more than there is."""
+        chosen, coarse = calm.settings(hedge="immediate"), Instrument("BTC/USD", lot=D("0.1"))
+        for held, target, traded in (("2", "2.26", "0.3"), ("2", "2.24", "0.2"), ("0.28", "4", "0.2")):
+            trade = decide(calm.snapshot(source_btc=held, target_btc=target, source_steps=coarse), chosen).trade
+            assert trade is not None
+            self.assertEqual(trade.quantity, D(traded))
 
     def test_what_can_be_paid(self) -> None:
         """A net cannot sell what is not there."""
