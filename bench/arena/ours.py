@@ -54,7 +54,8 @@ class Ours:
         decision = decide(snapshot_of(view, self.settings, self._markout.cost()), self.settings)
         if decision.verdict is not Verdict.ACT:
             raise Undecided(decision.reason)
-        offers = {quote.side: Offer.at(quote.price, quote.quantity, view) for quote in reversed(decision.quotes)}
+        # Of a ladder only the best rung is offered: the arena knows one quote a side.
+        offers = {quote.side: Offer.at(quote.price, quote.quantity, view) for quote in decision.quotes if not quote.level}
         return Move(offers, _plan(decision), DECIDE_MINUTES)
 
 

@@ -168,7 +168,7 @@ def _crosses(view: View, side: Side, price: Decimal) -> bool:
 
 #: The peers, each with the number that earned it the most on the tuning seeds (docs/arena.md).
 PEERS: Mapping[str, Tuned] = {
-    "mirror": Tuned(Mirror, Decimal("0.006")),
+    "mirror": Tuned(Mirror, Decimal("0.004")),
     "fixed_spread": Tuned(FixedSpread, Decimal("0.007")),
     "original": Tuned(Original, Decimal("0.006")),
 }

@@ -1,6 +1,8 @@
 """The contest itself: fair to all, the same each time, and the peers as their authors wrote them."""
 
+import sys
 from decimal import Decimal
+from io import StringIO
 from pathlib import Path
 from unittest import SkipTest
 
@@ -8,6 +10,7 @@ import numpy
 from attrs import define, evolve, field
 from twisted.trial.unittest import SynchronousTestCase
 
+from bench.arena.__main__ import main
 from bench.arena.contest import Result, Task, contest, play, rule_of, settings_for
 from bench.arena.market import Costs, market
 from bench.arena.month import Month, Outcome, run
@@ -203,6 +206,16 @@ class ContestTests(SynchronousTestCase):
         results = {"one": [rich, poor], "other": [poor, poor]}
         self.assertIn("| one | 20 (10) |", table(results))
         self.assertEqual("one less other: +10 (10), 1/2 seeds", beside_first(results))
+
+    def test_the_command_prints_the_table(self) -> None:
+        """The seeds, days and policies of the command line are those of the table."""
+        printed = StringIO()
+        self.patch(sys, "argv", ["arena", "--seeds", "1-2", "--days", "1", "--policies", "mirror", "mirror:0.005"])
+        self.patch(sys, "stdout", printed)
+        main()
+        lines = printed.getvalue().splitlines()
+        self.assertEqual(["| mirror ", "| mirror:0.005 "], [line[: line.index("|", 1)] for line in lines[2:4]])
+        self.assertIn("1 days, seeds (1, 2)", lines[-1])
 
     def test_a_contest_keeps_the_order(self) -> None:
         """Results come per policy, in the order of the seeds."""
