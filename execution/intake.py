@@ -25,6 +25,8 @@ OVERLAP = 120_000_000
 LARGEST_LOSS = Decimal("0.2")
 #: An outcome that history has not proven after so long goes to a person, in microseconds.
 UNPROVEN = 600_000_000
+#: The states of a transit whose departure is not in the books.
+NOT_LEFT = ("intended", "unknown", "requested", "manual")
 
 
 class Intake:
@@ -87,18 +89,21 @@ class Intake:
             shapes = await self._clients[place].getTransactionHistory(at(start), at(end))
         except NotImplementedError:
             return
+        read_to = end
         for shape in shapes:
             transaction = Transaction.from_shape(shape)
-            if transaction.timestamp > self.opened(place):
-                await self._take(place, transaction)
+            if transaction.timestamp > self.opened(place) and not await self._take(place, transaction):
+                read_to = min(read_to, transaction.timestamp)
         self.recent[place] = [Transaction.from_shape(shape) for shape in shapes][-100:]
-        await self.read_to("transactions", place, end)
+        await self.read_to("transactions", place, read_to)
         await self._chase(place)
 
-    async def _take(self, place: Place, transaction: Transaction) -> None:
-        is_coming = transaction.is_credit and transaction.state == "pending"
-        if transaction.type == "Trade" or is_coming or transaction.change == 0:
-            return  # trades are booked as fills, with their prices
+    async def _take(self, place: Place, transaction: Transaction) -> bool:
+        """Book it; False if it is too early for it, and it must be read again."""
+        if transaction.type == "Trade" or transaction.change == 0:
+            return True  # trades are booked as fills, with their prices
+        if transaction.is_credit and (transaction.state == "pending" or self._is_early(place, transaction)):
+            return False
         transit, counter = self._match(place, transaction)
         fee_account = "fee:network" if transaction.ticker == self._btc else "fee:bank"
         if transaction.type == "Fee":
@@ -106,6 +111,7 @@ class Intake:
         if await self._books.book_transaction(place, transaction, counter, transit, fee_account) and transit is not None:
             self._transfers.take(transit)
             self._transfers.changed()
+        return True
 
     def _match(self, place: Place, transaction: Transaction) -> tuple[TransitRecord | None, str]:
         if transaction.type == "Withdrawal" and not transaction.is_credit:
@@ -138,9 +144,7 @@ class Intake:
 
     def _departing(self, place: Place, transaction: Transaction) -> TransitRecord | None:
         open_ones = [
-            t
-            for t in self._oldest_first()
-            if t.origin == place and t.ticker == transaction.ticker and t.state in ("intended", "unknown", "requested", "manual")
+            t for t in self._oldest_first() if t.origin == place and t.ticker == transaction.ticker and t.state in NOT_LEFT
         ]
         for transit in open_ones:
             if transit.reference is not None and transit.reference == transaction.reference:
@@ -157,14 +161,20 @@ class Intake:
         for transit in coming:
             if transit.reference is not None and transit.reference == transaction.reference:
                 return transit
-        for transit in coming:
-            if transit.address is not None and transaction.address is not None and transit.address != transaction.address:
-                continue
-            if self._could_be(transit, transaction):
-                return transit
-        return None
+        return next((transit for transit in coming if self._could_be(transit, transaction)), None)
+
+    def _is_early(self, place: Place, transaction: Transaction) -> bool:
+        """Whether it may be a transfer of ours whose departure has not been read yet: the two venues' histories are read
+        one after the other, and after a time away both ends of a transfer may be new. Taken for the operator's own it
+        would be counted twice: here, and as still travelling.
+        """
+        if transaction.type != "Deposit" or self._arriving(place, transaction) is not None:
+            return False
+        return any(t.to == place and t.state in NOT_LEFT and self._could_be(t, transaction) for t in self._oldest_first())
 
     def _could_be(self, transit: TransitRecord, transaction: Transaction) -> bool:
+        if transit.address is not None and transaction.address is not None and transit.address != transaction.address:
+            return False
         if transit.ticker != transaction.ticker:
             # A bank converts on the way: the amount proves nothing, but coins never become cash.
             return self._btc not in (transit.ticker, transaction.ticker)

@@ -89,6 +89,32 @@ class TransferTests(SynchronousTestCase):
         self.successResultOf(self._reading("target"))
         self.assertEqual(self.books.balance("target", "BTC"), D("0.9995"))
 
+    def test_both_ends_new_after_a_time_away(self) -> None:
+        """The deposit is read before its departure (the other venue's history comes later): it waits, however long."""
+        self.carry()
+        self.source.withdrawals[0].callback(None)
+        self.read("target", type="Deposit", contract="BTC", quantity=D("0.9995"), address="target-BTC-address")
+        self.assertEqual(self.books.balance("target", "BTC"), 0)
+        self.s.clock.advance(3600)
+        self.successResultOf(self._reading("target"))
+        self.assertLess(self.intake.since("transactions", "target"), self.target.transactions[0]["timestamp"])
+        self.read("source", type="Withdrawal", contract="BTC", quantity=D("0.9995"), fee=D("0.0005"))
+        self.successResultOf(self._reading("target"))
+        self.assertEqual((self.only().state, self.books.balance("target", "BTC")), ("arrived", D("0.9995")))
+        counters = [entry[1] for what, entry in self.s.ledger.written if what == "transaction"]
+        self.assertEqual(counters, ["transit", "transit"])
+
+    def test_a_pending_deposit_is_read_again(self) -> None:
+        """What was not final when it was read is not passed over when it is, a day later."""
+        coming = {"type": "Deposit", "contract": "BTC", "quantity": D(1)}
+        self.read("target", **coming, state="pending")
+        self.s.clock.advance(86_400)
+        self.successResultOf(self._reading("target"))
+        self.assertLess(self.intake.since("transactions", "target"), self.target.transactions[0]["timestamp"])
+        self.target.transactions[0]["state"] = "done"
+        self.successResultOf(self._reading("target"))
+        self.assertEqual(self.books.balance("target", "BTC"), D(1))
+
     def test_one_deposit_clears_one_transit(self) -> None:
         """Two transfers, one arrival: one of them is still on its way (original_bugs 50)."""
         for _ in range(2):
