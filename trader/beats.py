@@ -15,8 +15,8 @@ from trader.parts import PLACES
 if TYPE_CHECKING:
     from trader.pool import Pool
 
-#: How often inputs are looked at, balances compared and histories read, in seconds.
-WATCH, COMPARE, READ = 0.5, 15.0, 10.0
+#: How often inputs are looked at, the ledger is asked whether it works, balances compared and histories read, in seconds.
+WATCH, REMEMBER, COMPARE, READ = 0.5, 1.0, 15.0, 10.0
 
 
 class Beats:
@@ -32,6 +32,7 @@ class Beats:
         """Begin; nothing is done at once."""
         beats: list[tuple[Callable[[], object], float]] = [
             (self._watch, WATCH),
+            (self._remember, REMEMBER),
             (self._decide, float(self._pool.settings.period)),
             (self._compare, COMPARE),
             (self._read, READ),
@@ -64,6 +65,10 @@ class Beats:
     def _decide(self) -> None:
         if self._is_working:
             self._pool.cycle.request()
+
+    @returns_deferred
+    async def _remember(self) -> None:
+        await self._pool.remembering.look()
 
     @returns_deferred
     async def _compare(self) -> None:

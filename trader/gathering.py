@@ -14,12 +14,19 @@ from trader.markout import Markout
 from trader.parts import PLACES, Parts
 
 
+#: So long the ledger may say nothing, in seconds.
+LEDGER_AGE = Decimal(5)
+
+
 class Gatherer:
     """Reads the parts; changes nothing."""
 
     def __init__(self, parts: Parts, markout: Markout) -> None:
         #: When each venue last told its balances, in microseconds.
         self.balances_as_of: dict[Place, int] = {}
+        #: When the ledger last proved that it remembers, in microseconds, and why it does not now.
+        self.ledger_as_of: int | None = None
+        self.ledger_problem = ""
         self._parts = parts
         self._markout = markout
 
@@ -89,6 +96,7 @@ class Gatherer:
         for place in PLACES:
             as_of = self.balances_as_of.get(place)
             statuses.append(status(f"{parts.feeds[place].name} balances", as_of, parts.now(), parts.limits.balance_age))
+        statuses.append(status("ledger", self.ledger_as_of, parts.now(), LEDGER_AGE, self.ledger_problem))
         return tuple(statuses)
 
     def problem(self) -> str:

@@ -30,6 +30,7 @@ from trader.machine import DISCONNECTED, HALTED, INITIALIZING, READY, TRADING, T
 from trader.markout import Markout
 from trader.parts import PLACES, Parts
 from trader.reconcile import Audit, Differences, Reconciler, as_text
+from trader.remembering import Remembering
 from trader.results import Results, midnight
 from trader.showing import show
 from trader.stuck import KIND as HEDGE
@@ -69,6 +70,7 @@ class Pool:
         self._reconciler = Reconciler(parts)
         self.audit = Audit(parts, self._reconciler)
         self._stuck = StuckHedges(parts, self._explain)
+        self.remembering = Remembering(self, self._reconciler)
         self.differences: Differences = {}
         self.fills: deque[FillRecord] = deque(maxlen=SHOWN)
         self.results = Results()
@@ -90,7 +92,7 @@ class Pool:
         for place in PLACES:
             parts.desks[place].changed = self._child_changed
             parts.desks[place].filled_one = self._filled
-            parts.desks[place].ledger_failed = self._ledger_failed
+            parts.desks[place].ledger_failed = self.remembering.failed
         for feed in (*parts.feeds.values(), parts.fiat):
             feed.connection_changed = self._connection_changed
         parts.feeds["source"].moved = self._source_moved
@@ -189,6 +191,7 @@ class Pool:
             self.settings = self.settings.replace(variance_btc=btc, variance_fiat=fiat)
             self.differences = await self._reconciler.agree(self.settings)
             self.gatherer.balances_as_of = dict.fromkeys(PLACES, self.parts.now())
+            self.gatherer.ledger_as_of = self.parts.now()
             recent = await self.parts.ledger.fills(midnight(self.parts.now()), MOST_FILLS)
             self.results.load(recent, self.parts.now())
             self.fills = deque(reversed(recent[:SHOWN]), maxlen=SHOWN)
@@ -301,11 +304,6 @@ class Pool:
     def _hedge_over(self) -> None:
         self._stuck.over()
         self.cycle.overtake()
-
-    def _ledger_failed(self, error: LedgerError) -> None:
-        self.log.error("the ledger cannot remember: {error}", error=str(error))
-        self.parts.quotes.pull(f"the ledger cannot remember: {error}")
-        self._explain(str(error))
 
     # What people say.
 
