@@ -15,6 +15,7 @@ from model.settings import Cost, Edge
 from model.transfer import Transit
 from optimizer import best, decide
 from optimizer.pool import Pool, pool_of
+from optimizer.sending import forced_by
 from tests.optimizer import calm, pools
 from tests.optimizer.calm import D, levels
 
@@ -126,13 +127,14 @@ class SafetyNetTests(SynchronousTestCase):
         self.assertIsNone(decide(calm.snapshot(), chosen).trade)
 
     def test_exact_amounts(self) -> None:
-        """What the net demands is the exposure itself, to the satoshi, though the solver counts in floats."""
+        """What the net demands is traded to the satoshi, though the solver counts in floats."""
         for seed in (10023, 10043, 10050, 10088, 10090):
             shot, chosen = pools.pool(seed)
             chosen = chosen.replace(hedge="immediate")
-            trade = decide(shot, chosen).trade
+            trade, demand = decide(shot, chosen).trade, forced_by(pool_of(shot, chosen))
             assert trade is not None
-            self.assertEqual(trade.quantity, abs(pool_of(shot, chosen).exposure))
+            assert demand is not None
+            self.assertEqual((trade.side, trade.quantity), (demand.side, demand.least.quantize(D("1e-8"))))
 
     def test_nearest_lot(self) -> None:
         """An exposure between two lots is traded as the nearer one, unless that is more than there is."""
