@@ -84,7 +84,8 @@ class Rules:
     exact. ``holds_original``: an open buy holds the cost of its whole quantity until it closes (Sputnik), else of what is
     left. ``self_trades``: a user's own orders may match; else the newer one is cancelled when it meets the older (Kraken).
     ``cancels_crossing``: a post-only order that would trade is taken and cancelled (Kraken), else refused.
-    ``returns_fee``: a cancelled withdrawal gives its fee back.
+    ``returns_fee``: a cancelled withdrawal gives its fee back. ``fee_from_received``: a buyer pays the fee in base, out of
+    what was bought (Binance), else all fees are in quote.
     """
 
     instruments: Mapping[str, Instrument]
@@ -96,6 +97,19 @@ class Rules:
     self_trades: bool = False
     cancels_crossing: bool = False
     returns_fee: bool = True
+    fee_from_received: bool = False
+
+    def fee(self, contract: str, side: Side, value: Decimal, quantity: Decimal, *, is_maker: bool) -> tuple[str, Decimal]:
+        """The ticker and the amount of the fee for a trade of ``quantity`` (base) worth ``value`` (quote)."""
+        instrument = self.instruments[contract]
+        if not self.fee_from_received or side is Side.SELL:
+            return instrument.quote, self.fees.fee(value, is_maker=is_maker)
+        share = self.fees.maker if is_maker else self.fees.taker
+        return instrument.base, floor_to(quantity * share, self.currencies[instrument.base])
+
+    def reserve(self, value: Decimal) -> Decimal:
+        """What an open buy worth ``value`` (quote) holds for its fees."""
+        return ZERO if self.fee_from_received else self.fees.reserve(value)
 
     def value(self, price: Decimal, quantity: Decimal) -> Decimal:
         """What ``quantity`` (base) at ``price`` costs, in quote."""
@@ -107,7 +121,7 @@ class Rules:
 class VenueOrder:
     """An order as it stands after one change. ``price`` None: a market order.
 
-    ``cost`` and ``fee`` (quote) sum up its fills; ``reason`` says why it was cancelled, ``closed_at`` when it closed.
+    ``cost`` (quote) and ``fee`` (of ``fee_ticker`` of its fills) sum up its fills; ``reason`` says why it was cancelled, ``closed_at`` when it closed.
     """
 
     id: int
@@ -144,7 +158,7 @@ class VenueOrder:
 
 @frozen
 class VenueFill:
-    """One side of one trade. ``price`` in quote per base, ``value`` and ``fee`` in quote, ``fee`` besides the value."""
+    """One side of one trade. ``price`` in quote per base, ``value`` in quote; ``fee``, of ``fee_ticker``, besides the value."""
 
     id: int
     trade_id: int
@@ -156,6 +170,7 @@ class VenueFill:
     quantity: Decimal
     value: Decimal
     fee: Decimal
+    fee_ticker: str
     is_maker: bool
     timestamp: int
     client_id: str | None = None

@@ -99,7 +99,7 @@ class Venue:
         if too_small:
             raise VenueRefused(Reason.MINIMUM, f"{quantity} {instrument.base}")
         ticker = instrument.quote if side is Side.BUY else instrument.base
-        needed = value + self.rules.fees.reserve(value) if side is Side.BUY else quantity
+        needed = value + self.rules.reserve(value) if side is Side.BUY else quantity
         if needed > self.accounts.available(user, ticker):
             raise VenueRefused(Reason.FUNDS, ticker)
 
@@ -264,7 +264,7 @@ class Venue:
         return taken.order
 
     def _execute(self, order: VenueOrder, terms: _Terms, *, is_maker: bool) -> Execution:
-        fee = self.rules.fees.fee(terms.value, is_maker=is_maker)
+        fee_ticker, fee = self.rules.fee(order.contract, order.side, terms.value, terms.quantity, is_maker=is_maker)
         self._hold(order, -1)
         left = order.quantity_left - terms.quantity
         after = evolve(order, quantity_left=left, cost=order.cost + terms.value, fee=order.fee + fee)
@@ -280,6 +280,7 @@ class Venue:
             terms.quantity,
             terms.value,
             fee,
+            fee_ticker,
             is_maker,
             terms.timestamp,
             order.client_id,
@@ -302,13 +303,20 @@ class Venue:
             instrument.quote,
             -sign * fill.value,
             "Trade",
-            fee=fill.fee,
+            fee=fill.fee if fill.fee_ticker == instrument.quote else ZERO,
             note=note,
             reference=reference,
             timestamp=fill.timestamp,
         )
         base = self.accounts.post(
-            fill.user, instrument.base, sign * fill.quantity, "Trade", note=note, reference=reference, timestamp=fill.timestamp
+            fill.user,
+            instrument.base,
+            sign * fill.quantity,
+            "Trade",
+            fee=fill.fee if fill.fee_ticker == instrument.base else ZERO,
+            note=note,
+            reference=reference,
+            timestamp=fill.timestamp,
         )
         return quote, base
 
@@ -345,7 +353,7 @@ class Venue:
         elif order.price is not None:
             quantity = order.quantity if self.rules.holds_original else order.quantity_left
             value = self.rules.value(order.price, quantity)
-            self.accounts.hold(order.user, instrument.quote, sign * (value + self.rules.fees.reserve(value)))
+            self.accounts.hold(order.user, instrument.quote, sign * (value + self.rules.reserve(value)))
 
     def _cost_now(self, contract: str, side: Side, quantity: Decimal) -> Decimal:
         cost = ZERO
