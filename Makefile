@@ -4,7 +4,7 @@
 #   make setup  only set up .venv                      make lint   ruff, mypy, import contracts
 #   make bench  measure (a minute)                     make bench-long   the rest of the measurements
 #   make bench-arena  a month of trading against the peers' rules, ten times (a quarter of an hour)
-#   make chaos  kill the pool 200 times and compare it with the truth (KILLS=20 SEED=7 POSTGRES=url for another campaign)
+#   make chaos  kill the pool 200 times and compare it with the truth (KILLS=20 SEED=7 POSTGRES=own ...)
 #   make lock   refresh the locks (UPGRADE=--upgrade for newer versions)
 
 PYTHON ?= python3

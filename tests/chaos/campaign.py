@@ -1,8 +1,9 @@
-"""``python -m tests.chaos.campaign --kills N --seed S [--postgres URL]``: kill the pool N times among faults, then compare.
+"""``python -m tests.chaos.campaign --kills N --seed S [--postgres URL|own]``: kill the pool N times among faults, then compare.
 
 One seed draws where each kill strikes and what goes wrong around it; it is printed, and given again it draws the same. (What
 then happens in the market depends on the machine's speed too.) The last line is ``kills K faults F fills N unhedged 0
-doubled 0 lost 0 orphans 0``; anything else exits with 1 and says what differs.
+doubled 0 lost 0 orphans 0``; anything else exits with 1 and says what differs. With ``--postgres own`` the ledger is on a
+PostgreSQL of the campaign's own, which is killed and restarted too.
 """
 
 import argparse
@@ -19,13 +20,16 @@ from typing import Any
 from runtime.crash_points import NAMES
 from tests.chaos import config
 from tests.chaos.processes import Exchanges, Pool, Stuck, until
-from tests.chaos.trouble import draw, make
+from tests.chaos.trouble import Trouble, draw, make
 from tests.chaos.truth import Comparison, balances, compare, exposure
+from tests.ledger.postgres import PostgresServer, server
 
 #: A start must be READY in this time without faults; with some in force they are ended after half of it. In seconds.
 READY_IN = 90.0
 #: So long a named point may take to be passed, before the pool is killed anyway and the point comes again later.
 REACHED_IN = 5.0
+#: The trouble that is not the exchanges' own: a database that is gone for so long, in seconds.
+DATABASE, DATABASE_GONE = "database", 0.7
 #: How many faults come with one kill.
 FEWEST, MOST = 0, 3
 
@@ -33,8 +37,9 @@ FEWEST, MOST = 0, 3
 class Campaign:
     """One campaign in ``folder``."""
 
-    def __init__(self, folder: Path, kills: int, seed: int, url: str) -> None:
+    def __init__(self, folder: Path, kills: int, seed: int, url: str, database: PostgresServer | None = None) -> None:
         self._dice = Random(seed)
+        self._database = database
         self._kills = kills
         self._url = url
         self._exchanges = Exchanges(folder, config.sandbox(seed))
@@ -79,6 +84,8 @@ class Campaign:
         faults = [draw(self._dice) for _ in range(self._dice.randint(FEWEST, MOST))]
         moments = sorted(self._dice.uniform(0, 1.5) for _ in faults)
         patience = REACHED_IN if point else self._dice.uniform(0.3, 2.5)
+        if self._database is not None and self._dice.random() < 0.2:
+            faults, moments = [*faults, Trouble("kill database", DATABASE, {})], [*moments, moments[-1] if moments else 0.5]
         if lives is not None:
             self._live(lives, faults, moments)
         elif self._trade():
@@ -129,11 +136,18 @@ class Campaign:
             while moments and moments[0] <= passed:
                 moments.pop(0)
                 fault = faults.pop(0)
-                is_made = make(fault, self._exchanges)
+                is_made = self._kill_database() if fault.path == DATABASE else make(fault, self._exchanges)
                 self.faults += is_made
                 self._note(f"fault {fault} {is_made}")
             self._tend()
             time.sleep(0.05)
+
+    def _kill_database(self) -> bool:
+        assert self._database is not None
+        self._database.kill()
+        time.sleep(DATABASE_GONE)
+        self._database.start()
+        return True
 
     def _tend(self) -> None:
         """The person: look at the venue for a withdrawal that the pool cannot prove, and say START where it is READY."""
@@ -203,15 +217,16 @@ def main(arguments: list[str]) -> int:
     parser = argparse.ArgumentParser(prog="python -m tests.chaos.campaign", description=__doc__)
     parser.add_argument("--kills", type=int, default=200)
     parser.add_argument("--seed", default="random", help="a number, or random")
-    parser.add_argument("--postgres", metavar="URL", help="an empty PostgreSQL database for the ledger; else SQLite")
+    parser.add_argument("--postgres", metavar="URL", help="an empty PostgreSQL database for the ledger, or own; else SQLite")
     parser.add_argument("--keep", action="store_true", help="keep the folder with all logs and the ledger")
     chosen = parser.parse_args(arguments)
     seed = secrets.randbelow(2**31) if chosen.seed == "random" else int(chosen.seed)
     folder = Path(tempfile.mkdtemp(prefix="ilp-chaos-"))
     say(f"seed {seed} in {folder}")
     began = time.monotonic()
-    url = chosen.postgres or f"sqlite:///{folder / 'ledger.sqlite'}"
-    campaign = Campaign(folder, chosen.kills, seed, url)
+    database = server() if chosen.postgres == "own" else None
+    url = database.new_database() if database else chosen.postgres or f"sqlite:///{folder / 'ledger.sqlite'}"
+    campaign = Campaign(folder, chosen.kills, seed, url, database)
     try:
         found = campaign.run()
     except Stuck as stuck:
