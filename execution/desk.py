@@ -20,7 +20,7 @@ from execution.child_order import CANCELLING, OPEN, OVER, PLACING, UNKNOWN, Chil
 from execution.looking_up import LookUp
 from execution.rim import launch
 from ledger.interface import ILedger, LedgerError
-from model.money import ZERO
+from model.money import ZERO, plain
 from model.order import Fill, Order
 from model.records import IntentRecord, IntentState, OrderIntent, Purpose
 from model.shapes import FillShape, OrderShape
@@ -323,11 +323,23 @@ class OrderDesk:
             return
         if not is_new:
             return
+        self._tell_fill(fill, child)
         self._filled[fill.order_id] = self.filled(fill.order_id) + fill.quantity
         _forget_oldest(self._filled, lambda id: id not in self._by_order)
         if child is not None and child.filled >= child.intent.quantity:
             self.close(child, child.intent.quantity)
         self.filled_one(self.place, fill, child)
+
+    def _tell_fill(self, fill: Fill, child: Child | None) -> None:
+        self.log.info(
+            "{place}: {purpose} filled: {side} {quantity} {contract} at {price}",
+            place=self.place,
+            purpose=child.intent.purpose if child else "order",
+            side=fill.side.value,
+            quantity=plain(fill.quantity),
+            contract=fill.contract,
+            price=plain(fill.price),
+        )
 
     def not_found(self, child: Child) -> None:
         """The venue was asked and has nothing to tell of it, this time."""

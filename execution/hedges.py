@@ -18,7 +18,7 @@ from execution.rim import launch
 from ledger.interface import ILedger, LedgerError
 from market.feed import VenueFeed
 from model.decision import Trade
-from model.money import ZERO
+from model.money import ZERO, plain
 from model.order import Side
 from model.records import Obligation, ObligationState, OrderIntent
 
@@ -105,6 +105,7 @@ class Hedges:
         now = self._now()
         self.obligation = Obligation(self._names.next(), quantity, ZERO, trade.limit, reason, "open", 0, now, now)
         self._traded, self._child, self.trouble, self._tell_after = ZERO, None, "", STEPS
+        self.log.info("hedging {quantity} BTC ({reason})", quantity=plain(quantity), reason=reason)
         launch(self.log, "opening a hedge", self._open(self.obligation))
         return True
 
@@ -249,6 +250,7 @@ class Hedges:
     def _finish(self, state: ObligationState) -> None:
         assert self.obligation is not None
         over = attrs.evolve(self.obligation, state=state, done=self._sign * self._traded, updated=self._now())
+        self.log.info("hedge {state}: {done} of {all} BTC", state=state, done=plain(over.done), all=plain(over.quantity))
         self.obligation, self._child = None, None
         self._cancel_timer()
         self.trouble = ""

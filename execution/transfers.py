@@ -237,6 +237,16 @@ class Transfers:
 
     def take(self, transit: TransitRecord) -> None:
         """Remember, in memory, what the ledger has been told of ``transit``."""
+        before = self.transits.get(transit.id)
+        if before is None or before.state != transit.state:
+            self.log.info(
+                "transfer of {quantity} {ticker} from {origin} to {to}: {state}",
+                quantity=plain(transit.quantity),
+                ticker=transit.ticker,
+                origin=transit.origin,
+                to=transit.to,
+                state=transit.state,
+            )
         if transit.is_over:
             self.transits.pop(transit.id, None)
         else:

@@ -2,6 +2,7 @@
 
 from decimal import Decimal
 
+from twisted.logger import capturedLogs, formatEvent
 from twisted.trial.unittest import SynchronousTestCase
 
 from clients.errors import OutcomeUnknown, Reason, Refused, Retryable
@@ -52,6 +53,16 @@ class DeskTests(SynchronousTestCase):
         self.assertEqual((child.order_id, child.filled, child.state), ("46", D("0.04"), OPEN))
         self.s.venue.placing[0].callback("46")
         self.assertEqual((child.state, child.left), (OPEN, D("0.06")))
+
+    def test_a_fill_is_told_once(self) -> None:
+        """The log has one line for each fill, however often the venue tells it."""
+        self.s.desk.place_order(self.s.intent())
+        with capturedLogs() as told:
+            for _ in range(2):
+                self.s.venue.tell_fill("t1", "46", "0.04", client_id="ilp-1")
+        lines = [formatEvent(event) for event in told]
+        self.assertEqual(len(lines), 1, lines)
+        self.assertRegex(lines[0], r"target: quote filled: (BUY|SELL) 0.04 BTC/HUF at \d+")
 
     def test_order_event_before_the_answer_without_client_id(self) -> None:
         """A venue without client ids may say "filled" before it says the id: kept, and applied with the answer."""
