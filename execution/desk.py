@@ -101,6 +101,8 @@ class OrderDesk:
     """All orders of the pool at one venue.
 
     ``changed`` is called when an order of ours has moved from state to state, ``filled_one`` after a fill is on disk.
+    ``filling`` is called before that, when a fill counts in our books and is being written: what is written because of it
+    is on disk no earlier. It is not called for fills of before this run, which the ledger may know already.
     """
 
     log = Logger()
@@ -118,11 +120,13 @@ class OrderDesk:
         self.client = client
         self.changed: Callable[[Child], None] = lambda _child: None
         self.filled_one: Callable[[Place, Fill, Child | None], None] = lambda _place, _fill, _child: None
+        self.filling: Callable[[Place, Fill], None] = lambda _place, _fill: None
         self.ledger_failed: Callable[[LedgerError], None] = lambda _error: None
         self._books = books
         self._ledger = ledger
         self._clock = clock
         self._now = now
+        self._begun = now()
         self._children: dict[str, Child] = {}
         self._by_order: dict[str, Child] = {}
         self._past: dict[str, str] = {}
@@ -151,11 +155,16 @@ class OrderDesk:
         """The venue ids that belong to known intents."""
         return self._by_order.keys() | self._past.keys()
 
-    def place_order(self, intent: OrderIntent, post_only: bool = False, immediate: bool = False) -> Child:
-        """Write ``intent`` down, then send it. What becomes of it is told by ``changed`` and the child's state."""
+    def place_order(
+        self, intent: OrderIntent, post_only: bool = False, immediate: bool = False, after: "Deferred[bool] | None" = None
+    ) -> Child:
+        """Write ``intent`` down, then send it. What becomes of it is told by ``changed`` and the child's state.
+
+        ``after``: what else must be on disk before it is sent, being written already; False: it could not be, send nothing.
+        """
         child = Child(self, intent)
         self._children[intent.id] = child
-        launch(self.log, f"placing {intent.id}", self._send(child, post_only, immediate))
+        launch(self.log, f"placing {intent.id}", self._send(child, post_only, immediate, after))
         return child
 
     def cancel(self, child: Child) -> None:
@@ -203,10 +212,11 @@ class OrderDesk:
 
     # Sending.
 
-    async def _send(self, child: Child, post_only: bool, immediate: bool) -> None:
+    async def _send(self, child: Child, post_only: bool, immediate: bool, after: "Deferred[bool] | None") -> None:
         intent = child.intent
         try:
             await self._ledger.intend(intent)
+            child.is_unwanted |= after is not None and not await after
         except LedgerError as error:
             child.detail = f"not sent: {error}"
             child.inputs.refused()
@@ -316,8 +326,11 @@ class OrderDesk:
         if child is not None and child.order_id is None:
             self.acknowledge(child, fill.order_id)
         intent_id = child.intent.id if child else self._past.get(fill.order_id)
+        booking = Deferred.fromCoroutine(self._books.book_fill(self.place, fill, intent_id))
+        if not booking.called and fill.timestamp >= self._begun:
+            self.filling(self.place, fill)
         try:
-            is_new = await self._books.book_fill(self.place, fill, intent_id)
+            is_new = await booking
         except LedgerError as error:
             self.ledger_failed(error)
             return

@@ -9,8 +9,10 @@ from collections.abc import Callable
 from decimal import Decimal
 
 import attrs
+from twisted.internet.defer import Deferred
 from twisted.internet.interfaces import IDelayedCall, IReactorTime
 from twisted.logger import Logger
+from twisted.python.failure import Failure
 
 from execution.desk import Child, OrderDesk
 from execution.intents import Names
@@ -106,17 +108,17 @@ class Hedges:
         self.obligation = Obligation(self._names.next(), quantity, ZERO, trade.limit, reason, "open", 0, now, now)
         self._traded, self._child, self.trouble, self._tell_after = ZERO, None, "", STEPS
         self.log.info("hedging {quantity} BTC ({reason})", quantity=plain(quantity), reason=reason)
-        launch(self.log, "opening a hedge", self._open(self.obligation))
+        saved = self._ledger.save_obligation(self.obligation)
+        # Its order is written right behind it, so that one flush to disk does for both; it leaves when both are there.
+        self._try(saved.addCallbacks(lambda _: True, self._not_opened))
         return True
 
-    async def _open(self, obligation: Obligation) -> None:
-        try:
-            await self._ledger.save_obligation(obligation)
-        except LedgerError as error:
-            self.obligation = None
-            self._desk.ledger_failed(error)
-            return
-        self._try()
+    def _not_opened(self, failure: Failure) -> bool:
+        failure.trap(LedgerError)
+        self.obligation, self._child = None, None
+        self._cancel_timer()
+        self._desk.ledger_failed(failure.value)
+        return False
 
     def stop(self) -> None:
         """Give up what is open as soon as its order is over at the venue. Safe to repeat."""
@@ -181,7 +183,9 @@ class Hedges:
             self._try()
             return
         if attempts >= self._tell_after and not self.trouble:
-            self.trouble = f"hedge of {self.left} BTC still open after {attempts} orders: {child.detail or 'no taker in range'}"
+            self.trouble = (
+                f"hedge of {plain(self.left)} BTC still open after {attempts} orders: {child.detail or 'no taker in range'}"
+            )
             launch(self.log, "escalating a hedge", self._escalate())
         pause = min(LONGEST_PAUSE, FIRST_PAUSE * 2 ** max(0, attempts - STEPS)) if child.detail or attempts >= STEPS else 0
         self._timer = self._clock.callLater(pause, self._try)
@@ -199,7 +203,7 @@ class Hedges:
             self.obligation = attrs.evolve(self.obligation, state="open")
             self._tell_after = self.obligation.attempts + STEPS
 
-    def _try(self) -> None:
+    def _try(self, after: "Deferred[bool] | None" = None) -> None:
         self._timer = None
         obligation = self.obligation
         if obligation is None or self._child is not None:
@@ -226,7 +230,7 @@ class Hedges:
             self._now(),
             obligation_id=obligation.id,
         )
-        self._child = self._desk.place_order(intent, immediate=True)
+        self._child = self._desk.place_order(intent, immediate=True, after=after)
         self._timer = self._clock.callLater(self._patience, self._impatient, self._child)
 
     def _price(self, obligation: Obligation) -> Decimal:

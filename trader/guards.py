@@ -24,14 +24,17 @@ def limited(decision: Decision, limits: Limits, rate: Decimal, source: Instrumen
     for side in Side:
         if _has(decision.quotes, side) and not _has(kept, side):
             reasons[side.value] = f"worth more than max_order_value, {plain(most)}"
-    return attrs.evolve(decision, quotes=kept, no_quote=reasons, trade=_smaller(decision.trade, most, source))
+    return attrs.evolve(decision, quotes=kept, no_quote=reasons, trade=smaller(decision.trade, most, source))
 
 
 def _has(quotes: tuple[Quote, ...], side: Side) -> bool:
     return any(quote.side is side for quote in quotes)
 
 
-def _smaller(trade: Trade | None, most: Decimal, source: Instrument | None) -> Trade | None:
+def smaller(trade: Trade | None, most: Decimal | None, source: Instrument | None) -> Trade | None:
+    """``trade`` made worth no more than ``most`` (source currency; None: no limit); None if too little is left of it."""
+    if most is None:
+        return trade
     if trade is None or trade.quantity * trade.limit <= most:
         return trade
     quantity = most / trade.limit

@@ -23,6 +23,7 @@ from model.settings import Settings
 from model.transfer import Place
 from trader.beats import Beats
 from trader.chronicle import Chronicle
+from trader.covering import Covering
 from trader.cycle import Cycle
 from trader.gathering import Gatherer
 from trader.interface import BadParameters, IPool, NotNow, PoolView
@@ -67,6 +68,7 @@ class Pool:
         self.markout = Markout(parts.now)
         self.gatherer = Gatherer(parts, self.markout)
         self.cycle = Cycle(parts, self.gatherer, lambda: self.settings, lambda: self.state == TRADING)
+        self._covering = Covering(parts, self.gatherer, lambda: self.settings, lambda: self.state == TRADING)
         self._reconciler = Reconciler(parts)
         self.audit = Audit(parts, self._reconciler)
         self._stuck = StuckHedges(parts, self._explain)
@@ -93,6 +95,7 @@ class Pool:
             parts.desks[place].changed = self._child_changed
             parts.desks[place].filled_one = self._filled
             parts.desks[place].ledger_failed = self.remembering.failed
+        parts.desks["target"].filling = lambda _place, _fill: self._covering.at_once()
         for feed in (*parts.feeds.values(), parts.fiat):
             feed.connection_changed = self._connection_changed
         parts.feeds["source"].moved = self._source_moved
@@ -303,6 +306,7 @@ class Pool:
 
     def _hedge_over(self) -> None:
         self._stuck.over()
+        self._covering.at_once()
         self.cycle.overtake()
 
     # What people say.

@@ -2,6 +2,7 @@
 
 from decimal import Decimal
 
+from twisted.internet.defer import Deferred
 from twisted.logger import capturedLogs, formatEvent
 from twisted.trial.unittest import SynchronousTestCase
 
@@ -94,6 +95,17 @@ class DeskTests(SynchronousTestCase):
             self.s.venue.emit("trade", self.s.venue, fill_shape("t1", "46", "0.03"))
         self.assertEqual(self.s.books.balance("target", "BTC"), D("0.03"))
         self.assertEqual(self.s.books.balance("target", "HUF"), D("-1801"))
+
+    def test_a_fill_counts_while_it_is_written(self) -> None:
+        """A fill is told as soon as it counts and is being written: once, and not if the ledger may know it from before."""
+        told: list[str] = []
+        writing: list[Deferred[bool]] = []
+        self.patch(self.s.ledger, "book_fill", lambda *_: writing.append(Deferred()) or writing[-1])
+        self.s.desk.filling = lambda _place, fill: told.append(fill.id)
+        for id, timestamp in (("t1", 11_000_000), ("t1", 11_000_000), ("t0", 9_000_000)):
+            self.s.venue.tell_fill(id, "7", "0.04", timestamp=timestamp)
+        self.assertEqual(told, ["t1"])
+        self.assertEqual(len(writing), 2)
 
     def test_unknown_outcome_found_open(self) -> None:
         """A time-out is looked up and never sent again; the order is in the book after all."""

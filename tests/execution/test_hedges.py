@@ -3,12 +3,14 @@
 from decimal import Decimal
 from typing import Any
 
+from twisted.internet.defer import Deferred
 from twisted.trial.unittest import SynchronousTestCase
 
 from clients.errors import OutcomeUnknown, Reason, Refused
 from execution.hedges import DECISION, LIMIT, STEPS, Hedges
 from execution.intents import Names
 from execution.rate_budget import RateBudget
+from ledger.interface import LedgerError
 from market.feed import VenueFeed
 from model.book import Book, Level
 from model.decision import Trade
@@ -54,6 +56,17 @@ class HedgesTests(SynchronousTestCase):
         """The obligation is on disk before its order is."""
         self.cover()
         self.assertEqual([what for what, _ in self.s.ledger.written], ["obligation", "intend"])
+
+    def test_nothing_is_sent_without_its_obligation(self) -> None:
+        """The order is written right behind its obligation; if that cannot be written, nothing is sent and nothing is open."""
+        waiting: list[Deferred[None]] = []
+        self.patch(self.s.ledger, "save_obligation", lambda _o: waiting.append(Deferred()) or waiting[-1])
+        self.cover()
+        self.assertEqual(([what for what, _ in self.s.ledger.written], self.placed()), (["intend"], []))
+        waiting[0].errback(LedgerError("disk full"))
+        self.s.clock.advance(1)
+        self.assertEqual((self.placed(), self.hedges.is_busy), ([], False))
+        self.assertEqual([str(error) for error in self.s.ledger_errors], ["disk full"])
 
     def test_done_at_once(self) -> None:
         """Filled whole: done, remembered as done, and there is room for the next."""
