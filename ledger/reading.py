@@ -21,6 +21,7 @@ from ledger.postings import exactly
 from ledger.rows import record_of, records
 from ledger.writer import CallsFromThread, Writer
 from model.money import ZERO
+from model.order import Side
 from model.records import FillRecord, IntentRecord, Obligation, Purpose, Sample, TransitRecord
 
 #: Seconds that a reader waits for a database that is busy.
@@ -49,6 +50,16 @@ class PostingLine:
     ticker: str
     amount: Decimal
     note: str
+
+
+@frozen
+class FillMark:
+    """The fills of one side on the target in one stretch of time: the last one's time and price, and how many there were."""
+
+    timestamp: int
+    side: Side
+    price: Decimal
+    count: int
 
 
 @frozen
@@ -98,6 +109,9 @@ class IHistory(Interface):
     def samples(since: int, until: int, width: int) -> "Deferred[list[Sample]]":
         """Oldest first, one for every ``width`` microseconds: the last of each, with the largest times of all of them."""
 
+    def fill_marks(since: int, until: int, width: int) -> "Deferred[list[FillMark]]":
+        """Oldest first, what customers traded with us, one for every ``width`` microseconds and side."""
+
     def period(since: int, until: int) -> "Deferred[Period]":
         """What a statement of the time from ``since`` until before ``until`` (microseconds) is made of."""
 
@@ -138,6 +152,9 @@ class SqlHistory:
 
     def samples(self, since: int, until: int, width: int) -> "Deferred[list[Sample]]":
         return self._thread.submit(partial(_samples, since=since, until=until, width=width))
+
+    def fill_marks(self, since: int, until: int, width: int) -> "Deferred[list[FillMark]]":
+        return self._thread.submit(partial(_fill_marks, since=since, until=until, width=width))
 
     def period(self, since: int, until: int) -> "Deferred[Period]":
         return self._thread.submit(partial(_period, since=since, until=until))
@@ -243,6 +260,27 @@ def _samples(connection: Connection, since: int, until: int, width: int) -> list
         .order_by(table.c.timestamp)
     )
     return records(Sample, connection.execute(statement).mappings())
+
+
+def _fill_marks(connection: Connection, since: int, until: int, width: int) -> list[FillMark]:
+    # Of several at the same microsecond any price will do, so long as it is one that was paid.
+    table = schema.fills
+    wanted = (table.c.timestamp >= since, table.c.timestamp < until, table.c.place == "target")
+    bucket = table.c.timestamp - table.c.timestamp % width
+    newest = (
+        select(func.max(table.c.timestamp).label("last"), table.c.side, func.count().label("count"))
+        .where(*wanted)
+        .group_by(bucket, table.c.side)
+        .subquery()
+    )
+    statement = (
+        select(newest.c.last, newest.c.side, func.max(table.c.price).label("price"), newest.c["count"].label("number"))
+        .join_from(newest, table, (table.c.timestamp == newest.c.last) & (table.c.side == newest.c.side))
+        .where(table.c.place == "target")
+        .group_by(newest.c.last, newest.c.side, newest.c["count"].label("number"))
+        .order_by(newest.c.last)
+    )
+    return [FillMark(row.last, row.side, row.price, row.number) for row in connection.execute(statement)]
 
 
 def _period(connection: Connection, since: int, until: int) -> Period:

@@ -10,12 +10,35 @@ from twisted.python.failure import Failure
 
 from model.snapshot import to_json
 from trader.interface import IPool, NotNow
+from web.charts import RANGES
 from web.errors import BadRequest, NotFound
-from web.parameters import ParameterInfo, body_schema, flatten
+from web.exports import fields_of
+from web.keys import MOST
+from web.log_lines import LEVELS
+from web.parameters import ParameterInfo, body_schema, flatten, read_balances
+from web.past import Past, Query
 from web.sessions import Person, Role
 from web.shapes import decision_shape, jsonable, update_shape
 
 _log = Logger()
+_TABLES = {"orders": "our orders", "fills": "our fills", "transits": "transfers", "ledger": "postings, oldest first"}
+_PAGES = {
+    "after": {"type": "string", "maxLength": 200, "description": "what the page before gave as `after`; empty for the first"},
+    "limit": {"type": "integer", "minimum": 1, "maximum": MOST},
+}
+_CHARTS = {"hours": {"type": "integer", "minimum": 1, "maximum": max(RANGES.values())}}
+_DAY = {"day": {"type": "string", "format": "date", "description": "today if left out"}}
+_LOG: dict[str, dict[str, Any]] = {
+    "level": {"enum": list(LEVELS)},
+    "search": {"type": "string", "maxLength": 200},
+    "limit": {"type": "integer", "minimum": 1, "maximum": MOST},
+}
+_AMOUNT = {"type": ["string", "number"], "description": "what is held there, in the ticker's unit"}
+_BALANCES = {
+    "type": "object",
+    "additionalProperties": False,
+    "properties": {place: {"type": "object", "additionalProperties": _AMOUNT} for place in ("source", "target")},
+}
 _CLOSING = {
     "type": "object",
     "required": ["outcome"],
@@ -32,16 +55,18 @@ _CLOSING = {
 
 @frozen
 class Call:
-    """One request as the API sees it: who, and what with. ``names``: what the path's placeholders stand for."""
+    """One request as the API sees it: who, and what with. ``names``: what the path's placeholders stand for; ``query``: what
+    follows the question mark."""
 
     person: Person
     body: Mapping[str, Any] = field(factory=dict)
     names: Mapping[str, str] = field(factory=dict)
+    query: Mapping[str, str] = field(factory=dict)
 
 
 @frozen
 class Route:
-    """One line of the table; ``body``: the JSON Schema of what is sent, for the document."""
+    """One line of the table; ``body`` and ``query``: the JSON Schemas of what is sent, for the document."""
 
     method: Literal["GET", "POST"]
     path: str
@@ -49,6 +74,7 @@ class Route:
     run: Callable[[Call], Awaitable[Any]]
     role: Role = "viewer"
     body: Mapping[str, Any] | None = None
+    query: Mapping[str, Mapping[str, Any]] = field(factory=dict)
 
 
 @define
@@ -57,10 +83,11 @@ class Api:
 
     pool: IPool
     parameters: Sequence[ParameterInfo]
+    past: Past
 
     def routes(self) -> tuple[Route, ...]:
         """The table."""
-        return (*self._reading(), *self._changing())
+        return (*self._reading(), *self._remembered(), *self._changing())
 
     def _reading(self) -> tuple[Route, ...]:
         view = self.pool.view
@@ -80,13 +107,29 @@ class Api:
             Route("GET", "/api/parameters", "every parameter and its value", _read(self._parameters)),
         )
 
+    def _remembered(self) -> tuple[Route, ...]:
+        past = self.past
+        tables = (
+            Route("GET", f"/api/history/{name}", f"{about}, by pages", self._table(name), query=_PAGES)
+            for name, about in _TABLES.items()
+        )
+        return (
+            *tables,
+            Route("GET", "/api/hedges/<id>", "an obligation, its orders and fills", self._hedge),
+            Route("GET", "/api/charts", "samples and fills of the last hours, thinned", _asked(past.charts), query=_CHARTS),
+            Route("GET", "/api/statement", "one UTC day: holdings, turnover, result", _asked(past.statement), query=_DAY),
+            Route("GET", "/api/log", "the newest log lines, newest first", self._log, query=_LOG),
+        )
+
     def _changing(self) -> tuple[Route, ...]:
         sections = body_schema(self.parameters)
+        supposed = {**sections, "properties": {**sections["properties"], "balances": _BALANCES}}
         return (
             Route("POST", "/api/start", "READY -> TRADING", self.start, "operator"),
             Route("POST", "/api/stop", "stop trading; answers once our orders are cancelled", self.stop, "operator"),
+            Route("POST", "/api/cancel-all", "cancel all orders of ours now", self.cancel_all, "operator"),
             Route("POST", "/api/update", "apply parameters, all or none", self.update, "operator", sections),
-            Route("POST", "/api/what-if", "decide with these parameters; applies nothing", self.what_if, "viewer", sections),
+            Route("POST", "/api/what-if", "decide with these parameters; applies nothing", self.what_if, "viewer", supposed),
             Route("POST", "/api/tasks/<id>", "close a task", self.close_task, "operator", _CLOSING),
             Route("POST", "/api/accept-differences", "HALTED: book the differences shown", self.accept, "operator"),
         )
@@ -107,6 +150,11 @@ class Api:
         await lasting(self.pool.stop(call.person.name))
         return update_shape(self.pool.view())
 
+    async def cancel_all(self, call: Call) -> Any:
+        """Safe to repeat and in every state."""
+        await lasting(self.pool.cancel_all(call.person.name))
+        return self._orders()
+
     async def update(self, call: Call) -> Any:
         """:raises BadParameters: nothing was applied."""
         changes = flatten(call.body, self.parameters)
@@ -118,7 +166,9 @@ class Api:
     async def what_if(self, call: Call) -> Any:
         """:raises BadParameters: a value is none.
         :raises NotNow: there is no snapshot to decide on."""
-        found = await self.pool.what_if(flatten(call.body, self.parameters))
+        body = dict(call.body)
+        balances = read_balances(body.pop("balances", {}))
+        found = await self.pool.what_if(flatten(body, self.parameters), balances)
         return {"running": decision_shape(self.pool.view().decision), "what_if": decision_shape(found)}
 
     async def close_task(self, call: Call) -> Any:
@@ -139,6 +189,19 @@ class Api:
         await lasting(self.pool.accept_differences(call.person.name))
         return update_shape(self.pool.view())
 
+    def _table(self, name: str) -> Callable[[Call], Awaitable[Any]]:
+        async def page(call: Call) -> Any:
+            found = await self.past.table(name, call.query)
+            return {"lines": [jsonable(fields_of(line)) for line in found.lines], "after": found.older or None}
+
+        return page
+
+    async def _hedge(self, call: Call) -> Any:
+        return jsonable(await self.past.hedge(call.names["id"]))
+
+    async def _log(self, call: Call) -> Any:
+        return jsonable(self.past.log(call.query))
+
     def _orders(self) -> Any:
         view = self.pool.view()
         return {venue.place: jsonable(list(venue.orders.values())) for venue in (view.source, view.target)}
@@ -157,8 +220,8 @@ class Api:
 
     def _health(self) -> Any:
         view = self.pool.view()
-        venues = {v.place: {"name": v.name, "is_connected": v.is_connected} for v in (view.source, view.target)}
-        names = ("timestamp", "state", "reason", "inputs", "differences", "limits")
+        venues = {v.place: {"name": v.name, "is_connected": v.is_connected, "since": v.since} for v in (view.source, view.target)}
+        names = ("timestamp", "state", "reason", "inputs", "vitals", "differences", "limits")
         return {**{name: jsonable(getattr(view, name)) for name in names}, "venues": venues}
 
     def _parameters(self) -> Any:
@@ -182,6 +245,13 @@ def lasting(change: "Deferred[Any]") -> "Deferred[Any]":
 
     change.addBoth(tell)
     return waiting
+
+
+def _asked(found: Callable[[Query], Awaitable[Any]]) -> Callable[[Call], Awaitable[Any]]:
+    async def run(call: Call) -> Any:
+        return jsonable(await found(call.query))
+
+    return run
 
 
 def _read(found: Callable[[], Any]) -> Callable[[Call], Awaitable[Any]]:

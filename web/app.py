@@ -15,15 +15,18 @@ from twisted.python.failure import Failure
 from twisted.web.resource import IResource
 from twisted.web.server import Request, Site
 
+from ledger.reading import IHistory
 from trader.interface import IPool
 from web.api import Api, Call, Route
 from web.auth import Gate, User, Verify, require_role
 from web.errors import NotLoggedIn, answer_to
 from web.front import ConsoleRequest, Front
+from web.log_lines import LogRing
 from web.openapi import document
 from web.pages import Pages
 from web.parameters import ParameterInfo
-from web.requests import header, json_of
+from web.past import Past
+from web.requests import arguments_of, header, json_of
 from web.sessions import Person
 
 
@@ -37,6 +40,8 @@ class Console:
     :param parameters: what UPDATE may change, in the order of the page.
     :param hosts: names besides localhost and loopback addresses that the console is reached by (DNS rebinding).
     :param is_secure: browsers come by TLS, here or at a proxy before us: cookies are then sent over TLS only.
+    :param history: the ledger as people read it; None where nobody can.
+    :param log_ring: the end of the log, filled by the process.
     :param random_bytes: chance, for session ids.
     """
 
@@ -53,14 +58,17 @@ class Console:
         title: str = "International Liquidity Pool",
         hosts: Collection[str] = (),
         is_secure: bool = False,
+        history: IHistory | None = None,
+        log_ring: LogRing | None = None,
         random_bytes: Callable[[int], bytes] = secrets.token_bytes,
     ) -> None:
         self._clock = clock
         self._klein = Klein()
         self._gate = Gate(users, verify, clock, random_bytes)
         self._front = Front(self._klein.resource(), hosts, is_secure)
-        self._api = Api(pool, parameters)
-        self._pages = Pages(pool, self._gate, self._front, parameters, clock, title)
+        past = Past(pool, history, log_ring if log_ring is not None else LogRing())
+        self._api = Api(pool, parameters, past)
+        self._pages = Pages(pool, self._gate, self._front, parameters, clock, title, past)
         self._document = document(title, self._api.routes())
         self._unsubscribe: Callable[[], None] | None = pool.subscribe(self._pages.live.changed)
         self._route_all()
@@ -110,7 +118,7 @@ class Console:
                 require_role(person, route.role)
                 body = json_of(request)
                 self._audit(person, route, names)
-            return _json(request, await route.run(Call(person, body, names)))
+            return _json(request, await route.run(Call(person, body, names, arguments_of(request))))
 
         return serve
 

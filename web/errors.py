@@ -6,6 +6,7 @@ from twisted.logger import Logger
 from twisted.python.failure import Failure
 from werkzeug.exceptions import HTTPException
 
+from ledger.interface import LedgerError
 from trader.interface import BadParameters, NotNow
 
 _log = Logger()
@@ -86,6 +87,8 @@ def answer_to(failure: Failure, where: str) -> Answer:
         return Answer(400, "refused; nothing was changed", error.problems)
     if isinstance(error, NotNow):
         return Answer(409, str(error))
+    if isinstance(error, LedgerError):
+        return Answer(503, f"the ledger cannot be read: {error}")
     if isinstance(error, HTTPException):
         allowed = {name: value for name, value in error.get_headers() if name in ("Allow", "Location")}
         return Answer(error.code or 500, error.description or error.name, headers=allowed)

@@ -20,6 +20,7 @@ _REFUSALS = {
     "403": "not allowed: role, origin or missing proof",
     "409": "the pool's state does not allow it",
     "429": "too many failed logins",
+    "503": "the ledger cannot be read",
 }
 
 
@@ -60,8 +61,10 @@ def _operation(route: Route) -> dict[str, Any]:
         },
     }
     names = re.findall(r"<(\w+)>", route.path)
-    if names:
-        found["parameters"] = [{"name": n, "in": "path", "required": True, "schema": {"type": "string"}} for n in names]
+    parameters = [{"name": n, "in": "path", "required": True, "schema": {"type": "string"}} for n in names]
+    parameters += [{"name": n, "in": "query", "required": False, "schema": schema} for n, schema in route.query.items()]
+    if parameters:
+        found["parameters"] = parameters
     if route.method == "POST":
         schema = route.body or {"type": "object"}
         is_needed = bool(schema.get("required"))

@@ -1,61 +1,31 @@
 """The HTML side: which page is where, who may see it, and what a form does. The pages themselves are templates."""
 
 from collections.abc import Awaitable, Callable, Mapping, Sequence
-from pathlib import Path
 from typing import Any, ClassVar
 
-from attrs import frozen
-from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from twisted.internet.interfaces import IReactorTime
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 from twisted.web.server import Request
 
+from ledger.interface import LedgerError
 from trader.interface import BadParameters, IPool, NotNow
-from web import formats, views
+from web import views
 from web.api import lasting
 from web.assets import read_assets
 from web.auth import COOKIE, Gate, refuse_foreign, require_role, session_id
+from web.drawing import PAGES, STREAMS, Page, environment
 from web.errors import Answer, NotFound, NotLoggedIn, TooOften, WebError, WrongPassword
-from web.exports import EXPORTS, as_csv
 from web.front import Front
 from web.live import MAX_VIEWERS, Live
-from web.parameters import ParameterInfo, by_section, changed
+from web.parameters import ParameterInfo, amounts_of, changed
+from web.past import TABLES, Past
+from web.past_pages import PastPages
 from web.requests import arguments_of, form_of, header
 from web.sessions import ABSOLUTE_LIMIT, Person
 
 Handler = Callable[..., Awaitable[bytes | None]]
-
-
-@frozen
-class Page:
-    """A page of the console: its address, name, and the key that, after ``g``, leads there."""
-
-    name: str
-    label: str
-    key: str
-    is_live: bool = True
-
-
-PAGES = (
-    Page("trader", "Trader", "t"),
-    Page("optimized", "Optimized", "o"),
-    Page("what-if", "What-if", "w", is_live=False),
-    Page("parameters", "Parameters", "p", is_live=False),
-    Page("balances", "Balances", "b"),
-    Page("books", "Books", "k"),
-    Page("orders", "Orders", "r"),
-    Page("fills", "Fills", "f"),
-    Page("transits", "Transits", "i"),
-    Page("tasks", "Tasks", "a"),
-    Page("transactions", "Transactions", "x"),
-    Page("health", "Health", "h"),
-    Page("help", "Help", "l", is_live=False),
-)
-_BY_NAME = {page.name: page for page in PAGES}
-#: What can be streamed: each live page, and the state alone for those that are not.
-_STREAMS = frozenset(page.name for page in PAGES if page.is_live) | {"state"}
-_TEMPLATES = Path(__file__).parent / "templates"
+_NAMES = frozenset(page.name for page in PAGES)
 
 
 class Pages:
@@ -64,14 +34,23 @@ class Pages:
     log: ClassVar[Logger] = Logger()
 
     def __init__(
-        self, pool: IPool, gate: Gate, front: Front, parameters: Sequence[ParameterInfo], clock: IReactorTime, title: str
+        self,
+        pool: IPool,
+        gate: Gate,
+        front: Front,
+        parameters: Sequence[ParameterInfo],
+        clock: IReactorTime,
+        title: str,
+        past: Past,
     ) -> None:
         self._pool = pool
         self._gate = gate
         self._front = front
         self._parameters = parameters
         self._assets = read_assets()
-        self._templates = _environment(title, self._assets, parameters)
+        self._templates = environment(title, self._assets, parameters)
+        self._past = past
+        self._past_pages = PastPages(pool, past, self.person, self.page)
         self.live = Live(clock, self._live_part)
 
     def routes(self) -> list[tuple[str, str, Handler]]:
@@ -85,14 +64,15 @@ class Pages:
             ("GET", "/start", self._confirm_start),
             ("GET", "/differences", self._confirm_differences),
             ("GET", "/tasks/<id>", self._task),
-            ("GET", "/export/<name>.csv", self._export),
             *(("GET", f"/{page.name}", self._showing(page)) for page in PAGES),
+            *self._past_pages.routes(),
         ]
         changing: list[tuple[str, str, Handler]] = [
             ("POST", "/login", self._login),
             ("POST", "/logout", self._logout),
             ("POST", "/start", self._start),
             ("POST", "/stop", self._stop),
+            ("POST", "/cancel-all", self._cancel_all),
             ("POST", "/parameters", self._update),
             ("POST", "/what-if", self._what_if),
             ("POST", "/tasks/<id>", self._close_task),
@@ -107,9 +87,19 @@ class Pages:
 
     def _showing(self, page: Page) -> Handler:
         async def show(request: Request) -> bytes:
-            return self._page(request, page.name, self._person(request))
+            person = self.person(request)
+            return self.page(request, page.name, person, await self._remembered(request, page.name))
 
         return show
+
+    async def _remembered(self, request: Request, name: str) -> dict[str, Any]:
+        """What the ledger and the log add to the page; a page can be read, and STOP pressed, where the ledger cannot."""
+        try:
+            if name in TABLES:
+                return {"past": await self._past.table(name, arguments_of(request))}
+            return await self._past_pages.about(name, arguments_of(request))
+        except (NotNow, LedgerError) as trouble:
+            return {"message": str(trouble)}
 
     async def _static(self, request: Request, name: str) -> bytes | None:
         asset = self._assets.get(name)
@@ -124,30 +114,23 @@ class Pages:
         return await self._static(request, "icon.svg")
 
     async def _events(self, request: Request, name: str) -> None:
-        self._person(request)
-        if name not in _STREAMS:
+        self.person(request)
+        if name not in STREAMS:
             raise NotFound("that page is not live")
         if self.live.viewers >= MAX_VIEWERS:
             raise WebError(f"{MAX_VIEWERS} live pages are open already")
         if request.method != b"HEAD":
-            await self.live.attach(request, name, lambda: self._gate.by_session(request, touch=False) is not None)
-
-    async def _export(self, request: Request, name: str) -> bytes:
-        self._person(request)
-        if name not in EXPORTS:
-            raise NotFound(f"there is no export {name}")
-        request.setHeader(b"content-type", b"text/csv; charset=utf-8")
-        request.setHeader(b"content-disposition", f'attachment; filename="{name}.csv"'.encode())
-        return as_csv(EXPORTS[name](self._pool.view())).encode()
+            # A page that is watched is used: the operator is not logged out of a cockpit that they look at.
+            await self.live.attach(request, name, lambda: self._gate.by_session(request) is not None)
 
     async def _confirm_start(self, request: Request) -> bytes:
-        return self._page(request, "start", self._person(request))
+        return self.page(request, "start", self.person(request))
 
     async def _confirm_differences(self, request: Request) -> bytes:
-        return self._page(request, "differences", self._person(request))
+        return self.page(request, "differences", self.person(request))
 
     async def _task(self, request: Request, id: str) -> bytes:
-        return self._task_page(request, self._person(request), id)
+        return self._task_page(request, self.person(request), id)
 
     # -- coming and going ------------------------------------------------------------------------------------------------
 
@@ -184,33 +167,38 @@ class Pages:
         await lasting(self._pool.stop(person.name))
         return _see_other(request, "/trader")
 
+    async def _cancel_all(self, request: Request) -> bytes:
+        person, _ = await self._meant(request)
+        await lasting(self._pool.cancel_all(person.name))
+        return _see_other(request, "/orders")
+
     async def _update(self, request: Request) -> bytes:
         person, form = await self._meant(request)
         changes = changed(form, self._parameters)
         before = {info.name: info.value_of(self._pool.view().settings) for info in self._parameters}
         if not changes:
-            return self._page(request, "parameters", person, {"form": form, "message": "Nothing was changed, nothing to update."})
+            return self.page(request, "parameters", person, {"form": form, "message": "Nothing was changed, nothing to update."})
         try:
             await lasting(self._pool.update(changes, person.name))
         except BadParameters as bad:
             request.setResponseCode(400)
-            return self._page(request, "parameters", person, {"form": form, "problems": bad.problems})
+            return self.page(request, "parameters", person, {"form": form, "problems": bad.problems})
         applied = {name: (before[name], text) for name, text in changes.items()}
-        return self._page(request, "parameters", person, {"applied": applied})
+        return self.page(request, "parameters", person, {"applied": applied})
 
     async def _what_if(self, request: Request) -> bytes:
         person, form = await self._meant(request, "viewer")
         changes = changed(form, self._parameters)
         found: dict[str, Any] = {"form": form}
         try:
-            found["tried"] = await self._pool.what_if(changes)
+            found["tried"] = await self._pool.what_if(changes, amounts_of(_changed_balances(form)))
         except BadParameters as bad:
             found["problems"] = bad.problems
         except NotNow as not_now:
             found["message"] = str(not_now)
         if header(request, "hx-request"):
             return self._render(request, "parts/what_if_result.html", self._about("what-if", person, found))
-        return self._page(request, "what-if", person, found)
+        return self.page(request, "what-if", person, found)
 
     async def _close_task(self, request: Request, id: str) -> bytes:
         person, form = await self._meant(request)
@@ -246,8 +234,9 @@ class Pages:
     def _live_part(self, name: str) -> str:
         return self._templates.get_template("live.html").render(self._about(name, None))
 
-    def _page(self, request: Request, name: str, person: Person, more: Mapping[str, Any] | None = None) -> bytes:
-        template = "page.html" if name in _STREAMS else f"{name.replace('-', '_')}.html"
+    def page(self, request: Request, name: str, person: Person, more: Mapping[str, Any] | None = None) -> bytes:
+        """Draw page ``name`` for ``person``, with what it needs besides the pool's view."""
+        template = "page.html" if name in STREAMS else f"{name.replace('-', '_')}.html"
         return self._render(request, template, self._about(name, person, more))
 
     def _task_page(self, request: Request, person: Person, id: str, more: Mapping[str, Any] | None = None) -> bytes:
@@ -264,7 +253,7 @@ class Pages:
 
     def _about(self, name: str, person: Person | None, more: Mapping[str, Any] | None = None) -> dict[str, Any]:
         view = self._pool.view()
-        nothing: dict[str, Any] = {"form": {}, "problems": {}, "message": "", "applied": {}, "tried": None}
+        nothing: dict[str, Any] = {"form": {}, "problems": {}, "message": "", "applied": {}, "tried": None, "past": None}
         return {**nothing, "page": name, "view": view, "settings": view.settings, "person": person, **(more or {})}
 
     def _render(self, request: Request, template: str, context: Mapping[str, Any]) -> bytes:
@@ -273,7 +262,11 @@ class Pages:
 
     # -- who -------------------------------------------------------------------------------------------------------------
 
-    def _person(self, request: Request) -> Person:
+    def person(self, request: Request) -> Person:
+        """Whose session this is.
+
+        :raises NotLoggedIn: nobody's.
+        """
         person = self._gate.by_session(request)
         if person is None:
             raise NotLoggedIn("log in first")
@@ -281,7 +274,7 @@ class Pages:
 
     async def _meant(self, request: Request, role: Any = "operator") -> tuple[Person, dict[str, str]]:
         """Who sent this form, once it is proven that they meant it and may; and the form."""
-        person = self._person(request)
+        person = self.person(request)
         form = form_of(request)
         self._gate.require_intent(request, person, form.get("csrf"), self._front.is_own_host)
         require_role(person, role)
@@ -293,22 +286,13 @@ class Pages:
         request.addCookie(COOKIE, id, path="/", max_age=str(max_age), httpOnly=True, secure=secure, sameSite="strict")
 
 
-def _environment(title: str, assets: Mapping[str, Any], parameters: Sequence[ParameterInfo]) -> Environment:
-    environment = Environment(
-        loader=FileSystemLoader(_TEMPLATES), autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
-    )
-    names = ("number", "signed", "exact", "cell", "gain", "share", "seconds", "moment", "places_of", "price_places")
-    environment.filters.update({name: getattr(formats, name) for name in names})
-    environment.globals.update(
-        title=title,
-        pages=PAGES,
-        streams=_STREAMS,
-        views=views,
-        sections=by_section(parameters),
-        parameters=parameters,
-        asset=lambda name: f"/static/{name}?v={assets[name].tag}",
-    )
-    return environment
+def _changed_balances(form: Mapping[str, str]) -> dict[str, str]:
+    """The balances of a what-if that differ from those that the form began with."""
+    return {
+        name.removeprefix("balance:"): text
+        for name, text in form.items()
+        if name.startswith("balance:") and text.strip() != form.get(f"was:{name}", "").strip()
+    }
 
 
 def _see_other(request: Request, where: str) -> bytes:
@@ -320,4 +304,4 @@ def _see_other(request: Request, where: str) -> bytes:
 def _local(path: str) -> str:
     """``path`` rebuilt from its own words if it is a page of ours, else the first page: no login leads to another site."""
     words = [word for word in path.partition("?")[0].split("/") if word]
-    return f"/{'/'.join(words)}" if words and words[0] in _BY_NAME and "\\" not in path else "/trader"
+    return f"/{'/'.join(words)}" if words and words[0] in _NAMES and "\\" not in path else "/trader"

@@ -7,6 +7,7 @@ from typing import Any, Protocol
 from model.money import plain
 from model.settings import Settings
 from trader.interface import BadParameters
+from web.keys import amount_of
 
 #: In the API's nested form the ideal balances are part of the valuation, as the seed's console had them.
 _BALANCES = ("target_balance_source", "target_balance_target")
@@ -58,6 +59,29 @@ def flatten(body: Mapping[str, Any], parameters: Sequence[ParameterInfo]) -> dic
     if problems:
         raise BadParameters(problems)
     return changes
+
+
+def read_balances(body: Any) -> dict[str, Decimal]:
+    """``{"source": {"USD": "1000"}}`` as ``source.USD`` -> amount.
+
+    :raises BadParameters: naming every field that holds no number.
+    """
+    if not isinstance(body, Mapping) or not all(isinstance(held, Mapping) for held in body.values()):
+        raise BadParameters({"balances": "expected an object of places, each with its tickers"})
+    texts = {f"{place}.{ticker}": _text(amount) for place, held in body.items() for ticker, amount in held.items()}
+    return amounts_of({name: text or "" for name, text in texts.items()})
+
+
+def amounts_of(texts: Mapping[str, str]) -> dict[str, Decimal]:
+    """Balances as a person wrote them.
+
+    :raises BadParameters: naming every field that holds no number.
+    """
+    amounts = {name: amount_of(text) for name, text in texts.items()}
+    problems = {name: f"expected a number, got {texts[name]!r}" for name, amount in amounts.items() if amount is None}
+    if problems:
+        raise BadParameters(problems)
+    return {name: amount for name, amount in amounts.items() if amount is not None}
 
 
 def changed(form: Mapping[str, str], parameters: Sequence[ParameterInfo]) -> dict[str, str]:

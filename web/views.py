@@ -1,18 +1,20 @@
 """What the pages show, worked out from one PoolView: pure functions and frozen values, no request and no HTML."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from decimal import Decimal
 
 from attrs import frozen
 
+from ledger.pnl import Pnl
 from market.inputs import InputStatus
 from model.book import Book, Level
 from model.decision import Actions, Decision, Quote, Worth
 from model.money import ZERO
 from model.order import Order, Side
-from model.records import Task, TransitRecord
+from model.records import FillRecord, Task, TransitRecord
 from model.settings import Settings
 from trader.interface import PoolView, VenueStatus
+from trader.profit import PARTS
 
 #: Levels of a book that the trader page shows a side, and that the book page does.
 _LADDER, _DEPTH = 5, 20
@@ -228,6 +230,40 @@ def what_if_lines(running: Decision | None, tried: Decision, settings: Settings)
     return lines
 
 
+#: What the state of a transfer means, for whoever has to wait for it.
+TRANSIT_WORDS = {
+    "intended": "On our books; whether the venue has been asked is being found out.",
+    "unknown": "The venue was asked and its answer is not known; it is being looked up, and is not asked again.",
+    "requested": "The venue has agreed; the amount has not left its balance yet.",
+    "travelling": "It has left, and has not arrived.",
+    "manual": "A person has to do it: see its task.",
+    "arrived": "It has arrived.",
+    "cancelled": "It was not done.",
+}
+
+
+def place_name(view: PoolView, place: str) -> str:
+    """A place in words: the venue there, or the outside."""
+    names = {"source": view.source.name, "target": view.target.name, "out": "outside"}
+    return names[place]
+
+
+def age(view: PoolView, since: int) -> Decimal:
+    """Seconds from ``since`` (microseconds) until what is shown."""
+    return Decimal(max(0, view.timestamp - since)) / 1_000_000
+
+
+def average_price(fills: Sequence[FillRecord]) -> Decimal | None:
+    """What was paid per coin over all of ``fills``; None without any."""
+    coins = sum((fill.quantity for fill in fills), ZERO)
+    return sum((fill.price * fill.quantity for fill in fills), ZERO) / coins if coins else None
+
+
+def pnl_lines(pnl: Pnl) -> list[tuple[str, Decimal]]:
+    """The parts of a result, in the console's words."""
+    return [(name, getattr(pnl, part)) for part, name in PARTS.items()]
+
+
 def _get(thing: Worth | Actions | Quote | None, name: str) -> Decimal | None:
     return None if thing is None else getattr(thing, name)
 
@@ -264,6 +300,7 @@ def alarms(view: PoolView) -> list[Alarm]:
         if not venue.is_connected:
             found.append(Alarm(f"Not connected to the {venue.place}, {venue.name}", "/health"))
     found += [Alarm(f"{status.name}: {status.problem}", "/health") for status in stale(view)]
+    found += [Alarm(f"{vital.name}: {vital.problem}", "/health") for vital in view.vitals if vital.problem]
     waiting = len(open_tasks(view))
     if waiting:
         found.append(Alarm(f"{waiting} {'task waits' if waiting == 1 else 'tasks wait'} for a person", "/tasks", is_urgent=False))

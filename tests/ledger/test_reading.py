@@ -3,6 +3,7 @@
 from decimal import Decimal
 from typing import Any
 
+import attrs
 from twisted.trial.unittest import SkipTest, SynchronousTestCase
 from zope.interface.verify import verifyObject
 
@@ -95,6 +96,15 @@ class HistoryContract:
         self.assertEqual([(s.timestamp, s.source_mid, s.lag_us) for s in found], [(17, D(17), 90), (29, D(29), 3)])
         self.assertEqual(self.wait(self.ledger.last_sample(29)).timestamp, 17)
         self.assertIsNone(self.wait(self.ledger.last_sample(12)))
+
+    def test_fill_marks(self: Any) -> None:
+        """One a stretch and side: the last price, and how many."""
+        for n, at in enumerate((1, 5, 8, 12)):
+            self.wait(self.ledger.book_fill("target", attrs.evolve(self.fill(n, at), price=D(100 + n)), None))
+        found = self.wait(self.history.fill_marks(0, 100, 10))
+        self.assertEqual(
+            [(m.timestamp, m.side, m.price, m.count) for m in found], [(8, Side.SELL, D(102), 3), (12, Side.SELL, D(103), 1)]
+        )
 
     def test_period(self: Any) -> None:
         """The closing balances are those of then, not of now."""

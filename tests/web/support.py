@@ -9,9 +9,11 @@ from twisted.internet.defer import Deferred, succeed
 from twisted.internet.task import Clock
 from twisted.trial.unittest import SynchronousTestCase
 
+from tests.web.fake_history import FakeHistory
 from tests.web.fake_pool import PARAMETERS, FakePool
 from web.app import Console
 from web.auth import User
+from web.log_lines import LogRing
 from web.sessions import Role
 
 PASSWORD = "correct horse"
@@ -32,6 +34,7 @@ class ConsoleCase(SynchronousTestCase):
         self.clock = Clock()
         self.pool = FakePool()
         self.users = {name: User(name, role) for name, role in ROLES.items()}
+        self.log_ring = LogRing()
         self.verified: list[str] = []
         self.console = Console(
             self.pool,
@@ -41,6 +44,8 @@ class ConsoleCase(SynchronousTestCase):
             parameters=PARAMETERS,
             hosts=["pool.example"],
             is_secure=self.is_secure,
+            history=FakeHistory(),
+            log_ring=self.log_ring,
         )
         self.addCleanup(self._nothing_left)
 

@@ -14,7 +14,7 @@ import pytest
 from playwright.sync_api import Error, Page, expect, sync_playwright
 
 from tests.web.support import PASSWORD
-from web.pages import PAGES
+from web.drawing import PAGES
 
 CHROMIUM = shutil.which("chromium")
 FLAGS = [

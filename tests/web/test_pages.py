@@ -10,7 +10,7 @@ from model.records import Task
 from tests.web.fake_pool import NOW, view
 from tests.web.fake_pool import decision as decision_of_the_pool
 from tests.web.support import ConsoleCase
-from web.pages import PAGES
+from web.drawing import PAGES
 
 EVIL = "<script>alert(1)</script>"
 
@@ -49,7 +49,7 @@ class AllPages(ConsoleCase):
             response, text = self.browse(path, self.session)
             self.assertEqual(response.code, 200, path)
             self.assertIn('class="state state-trading">TRADING<', text)
-            self.assertEqual(text.count("aria-current"), 0 if path in ("/start", "/differences") else 1, path)
+            self.assertEqual(text.count('aria-current="page"'), 0 if path in ("/start", "/differences") else 1, path)
 
     def test_empty(self) -> None:
         """A pool that knows nothing yet, and one with half of it, can be looked at too."""
@@ -94,6 +94,9 @@ class AllPages(ConsoleCase):
         for path in ADDRESSES:
             html = self.browse(path, self.session)[1]
             for form in re.findall(r"<form.*?</form>", html, re.S):
+                if 'method="get"' in form:
+                    self.assertIn(f'action="{path}"', form)
+                    continue
                 self.assertIn('method="post"', form, path)
                 self.assertIn('name="csrf"', form, path)
 
@@ -219,7 +222,7 @@ class Parameters(ConsoleCase):
             self.assertIn("+17.28", text)
         self.assertIn("<html", page)
         self.assertNotIn("<html", part)
-        self.assertEqual(self.pool.told, [("what_if", {"trader.quote_size": "0.5"})] * 2)
+        self.assertEqual(self.pool.told, [("what_if", {"trader.quote_size": "0.5"}, {})] * 2)
         _, bad = self.send("/what-if", self.session, {**form, "trader.quote_size": "x"}, headers={"HX-Request": "true"})
         self.assertIn("Not possible", bad)
 
@@ -268,9 +271,11 @@ class Work(ConsoleCase):
         """Every digit, times as ISO 8601, and no formula of a stranger."""
         _, fills = self.browse("/export/fills.csv", self.session)
         self.assertTrue(fills.startswith("place,id,order_id"))
-        self.assertIn("source,S0,o0,h0,BTC/USD,BUY,61251.9,0.0366,USD 5.8287,2026-11-21T", fills)
+        self.assertIn("source,T00,o0,i0,BTC/USD,SELL,61251.9,0.0366,USD 6.13,2026-11-21T", fills)
+        self.assertEqual(fills.count("\r\n"), 41)
         _, transactions = self.browse("/export/transactions.csv", self.session)
         self.assertIn("'=cmd()", transactions)
-        self.pool.show(fills=())
-        self.assertEqual(self.browse("/export/fills.csv", self.session)[1], "")
+        self.pool.show(tasks=())
+        self.assertEqual(self.browse("/export/tasks.csv", self.session)[1].count("\r\n"), 1)
+        self.assertEqual(self.browse("/export/tasks.json", self.session)[1], "[]\n")
         self.assertEqual(self.browse("/export/users.csv", self.session)[0].code, 404)

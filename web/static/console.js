@@ -27,6 +27,23 @@ function markChanges() {
   const count = document.querySelectorAll(".field.changed").length;
   const pending = document.getElementById("pending");
   if (pending) pending.textContent = count ? `${count} changed, not applied` : "";
+  listPending(fields.filter((field) => field.closest(".field").classList.contains("changed")));
+}
+
+function listPending(fields) {
+  const list = document.getElementById("pending-list");
+  if (!list) return;
+  list.hidden = fields.length === 0;
+  list.querySelector("tbody").replaceChildren(...fields.map((field) => {
+    const row = document.createElement("tr");
+    for (const [tag, text] of [["th", field.name], ["td", field.dataset.was || "empty"], ["td", field.value.trim() || "empty"]]) {
+      const cell = document.createElement(tag);
+      cell.textContent = text;
+      if (tag === "td") cell.className = "n";
+      row.append(cell);
+    }
+    return row;
+  }));
 }
 
 function watchLink() {
@@ -73,6 +90,10 @@ new MutationObserver(() => localise(document)).observe(document.body, { childLis
 document.addEventListener("input", markChanges);
 localise(document);
 markChanges();
+for (const button of document.querySelectorAll("[data-print]")) {
+  button.hidden = false;
+  button.addEventListener("click", () => print());
+}
 watchLink();
 listenToKeys();
 const here = document.querySelector(".tabs a[aria-current]");
