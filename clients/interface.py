@@ -29,9 +29,10 @@ from twisted.internet.defer import Deferred, fail
 from twisted.logger import Logger
 from zope.interface import Interface, implementer
 
+from clients.clock_skew import ClockSkew
 from model.candle import Period
 from model.instrument import Instrument
-from model.shapes import BookShape, CandleShape, FillShape, OrderShape, PositionShape, SideName, TransactionShape
+from model.shapes import BookShape, CandleShape, FeesShape, FillShape, OrderShape, PositionShape, SideName, TransactionShape
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -143,6 +144,8 @@ class ExchangeClient(TwistedEventEmitter):
     #: What the venue can do besides the plain calls: any of ``book_stream``, ``order_stream``, ``client_id``,
     #: ``post_only``, ``immediate``, ``amend``.
     capabilities: ClassVar[frozenset[str]] = frozenset()
+    #: How far the venue's clock is from ours, where the client asks it; ``ilp.py check`` tells it.
+    skew: ClockSkew | None = None
 
     def __init__(self, name: str) -> None:
         super().__init__()
@@ -165,6 +168,13 @@ class ExchangeClient(TwistedEventEmitter):
 
     def getInstruments(self) -> "Deferred[Mapping[str, Instrument]]":
         return self._cannot("getInstruments")
+
+    def getFees(self, ticker: str) -> "Deferred[FeesShape]":
+        """What a trade on contract ``ticker`` costs this account now. Safe to repeat.
+
+        Not of the interface that a client must have: ``ilp.py check`` compares it with the config, nothing else asks.
+        """
+        return self._cannot("getFees")
 
     def getPositions(self) -> "Deferred[Mapping[str, PositionShape]]":
         return self._cannot("getPositions")

@@ -109,3 +109,10 @@ class CandleShape(TypedDict):
     volume: Decimal
     open_timestamp: int
     close_timestamp: int
+
+
+class FeesShape(TypedDict):
+    """What a trade costs us, as shares of its value: who rests pays ``maker``, who takes pays ``taker``."""
+
+    maker: Decimal
+    taker: Decimal

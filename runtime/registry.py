@@ -14,6 +14,8 @@ from runtime.config_values import Config, Connection
 from runtime.problems import ConfigError, Problem
 
 _OURS = "clients"
+#: What a module of ours may miss that is not installed with the pool, and how it is got.
+_EXTRAS: Mapping[str, str] = {"ccxt": "pip install '.[ccxt]'"}
 
 
 def check(config: Config) -> None:
@@ -44,6 +46,8 @@ def find(name: str) -> Callable[..., Any]:
     try:
         found = getattr(import_module(_full(module_name)), class_name, None)
     except ModuleNotFoundError as error:
+        if remedy := _EXTRAS.get(error.name or ""):
+            raise ValueError(f"{name}: {error.name} is not installed; type: {remedy}") from None
         raise ValueError(f"{name}: there is no module {error.name}, or it is not installed") from None
     except Exception as error:
         # Whatever a module of the user's own does when it is imported, it is the config that names it.

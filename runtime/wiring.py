@@ -61,7 +61,7 @@ def clients(
 
     def make(module: str, connection: Connection) -> Any:
         if connection.endpoint == "sandbox":
-            kind = next((kind for kind in endpoints if f".{kind}." in f".{module.lower()}"), "")
+            kind = next((kind for kind in endpoints if f".{kind}." in f".{module.lower()}."), "")
             id, secret = keys.get(kind, ("", ""))
             hidden = type(connection.secret)(secret)
             connection = attrs.evolve(connection, endpoint=endpoints.get(kind, ""), id=id, secret=hidden)

@@ -1,8 +1,10 @@
 """From names in [modules] to clients."""
 
 import sys
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
+from unittest import mock
 
 from twisted.internet.task import Clock
 from twisted.trial.unittest import SynchronousTestCase
@@ -120,6 +122,18 @@ class ConstructTests(SynchronousTestCase):
             self.construct("Seedling", Connection("source_connection", secret=Secret("wrong-secret")))
         self.assertIn("<secret> is no key", str(raised.exception))
         self.assertTrue(raised.exception.__suppress_context__)
+
+    def test_any_exchange_of_ccxt(self) -> None:
+        """``clients.ccxt.<its id>`` is a class; what ccxt does not have is said, and so is a library that is not installed."""
+        if find_spec("ccxt"):
+            self.assertEqual("kraken", registry.find("clients.ccxt.kraken").__name__)
+            with self.assertRaisesRegex(ValueError, "has no class krakken"):
+                registry.find("ccxt.krakken")
+        with mock.patch.dict(sys.modules, {"ccxt": None}):  # so an import of it fails
+            for name in [name for name in sys.modules if name.startswith("clients.ccxt")]:
+                del sys.modules[name]
+            with self.assertRaisesRegex(ValueError, r"ccxt is not installed; type: pip install '\.\[ccxt\]'"):
+                registry.find("clients.ccxt.kraken")
 
     def test_examples_construct(self) -> None:
         """The clients of every example but the sandbox's, whose places are not known yet, can be made of what stands there."""
