@@ -28,17 +28,20 @@ from runtime.config_sections import (
     LimitsSection,
     Log,
     ModulesSection,
+    NotifySection,
     Pool,
     Section,
     TickersSection,
     Trader,
     Valuation,
+    Watchdog,
     Webserver,
     about,
     required,
 )
 from runtime.config_source import Source, read
-from runtime.config_values import Config, Connection, LogOptions, Modules, Role, Tickers, User, Web
+from runtime.config_values import Config, Connection, Dog, Keep, LogOptions, Modules, Notices, Role, Tickers, User, Web
+from runtime.config_watching import notices_of, watchdog_of
 from runtime.problems import CannotStart, ConfigError, Problem
 from runtime.secrets import Secret, exposure, password_in
 from sandbox.options import BadOptions, parse_options
@@ -138,12 +141,15 @@ class _Reader:
         balances = self._balances()
         overrides = self._overrides()
         ledger_url = self._ledger_url(path)
+        notices = notices_of(self._part(NotifySection), self.access) if NotifySection in self.parts else Notices()
+        dog = self._watchdog(connections, ledger_url, path)
         self._check_edges()
         self._check_sandbox()
         self._check_exposure(path)
         if problems := [*self.source.problems, *self.problems, *self.access.problems]:
             raise ConfigError(sorted(problems, key=lambda problem: problem.line or 0))
-        return self._config(path, connections, users, balances, overrides, ledger_url)
+        config = self._config(path, connections, users, balances, overrides, ledger_url)
+        return attrs.evolve(config, notices=notices, watchdog=dog)
 
     def _config(
         self,
@@ -175,6 +181,7 @@ class _Reader:
             sandbox=self.source.sections.get("sandbox"),
             warnings=(*self.access.warnings, *penalty_warnings(self._part(Valuation).deviation_penalty)),
             choices=self._choices(balances),
+            keep=Keep(self._part(Ledger).keep_days, self._part(Ledger).keep_mb),
         )
 
     def _part(self, model: type[S]) -> S:
@@ -270,6 +277,13 @@ class _Reader:
             # Not quoted: it may hold a password.
             self._complain("ledger", "url", f"allowed: an SQLAlchemy URL that begins with {' or '.join(_LEDGERS)}")
         return resolved
+
+    def _watchdog(self, connections: list[Connection], ledger_url: str, path: Path | None) -> Dog | None:
+        """None for the built-in sandbox: it dies with the pool, and its orders with it."""
+        if Watchdog not in self.parts or "sandbox" in self.source.sections:
+            return None
+        source, target, _ = connections
+        return watchdog_of(self._part(Watchdog), self.access, source, target, ledger_url, path.stem if path else "pool")
 
     def _choices(self, balances: Mapping[str, Decimal]) -> dict[str, Any]:
         """Everything that :class:`Settings` takes from the config; only the variances are still to be found."""

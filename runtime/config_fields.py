@@ -1,5 +1,6 @@
 """The kinds of value a config may hold: how each is read from text, and how the allowed is put into words."""
 
+import time
 from collections.abc import Callable
 from decimal import Decimal
 from typing import Any, Generic, TypeVar
@@ -8,6 +9,7 @@ from attrs import frozen
 from pydantic_core import core_schema
 
 from model.money import ZERO, decimal_of, plain
+from model.notice import KINDS
 from model.settings import Cost, Edge
 
 T = TypeVar("T")
@@ -146,6 +148,42 @@ def _ticker(text: str) -> str:
     return text
 
 
+@frozen
+class QuietHours:
+    """From a time of day until another, in minutes after midnight UTC; over midnight where ``until`` is the smaller."""
+
+    since: int
+    until: int
+
+    def __str__(self) -> str:
+        return f"{self.since // 60:02}:{self.since % 60:02}-{self.until // 60:02}:{self.until % 60:02}"
+
+    def covers(self, minute: int) -> bool:
+        """Whether this minute of the day is one of them."""
+        if self.since <= self.until:
+            return self.since <= minute < self.until
+        return minute >= self.since or minute < self.until
+
+
+def _quiet(text: str) -> QuietHours:
+    since, until = (time.strptime(part.strip(), "%H:%M") for part in text.split("-"))
+    return QuietHours(since.tm_hour * 60 + since.tm_min, until.tm_hour * 60 + until.tm_min)
+
+
+def _events(text: str) -> tuple[str, ...]:
+    words = tuple(word.strip() for word in text.split(","))
+    if words == ("all",):
+        return tuple(KINDS)
+    if not all(word in KINDS for word in words):
+        raise ValueError(f"{text} names none")
+    return words
+
+
+def _tls(text: str) -> bool | str:
+    return text if text == SELF_SIGNED else _flag(text)
+
+
+SELF_SIGNED = "self-signed"
 AMOUNT = number(low=0)
 SHARE = Kind("a share from 0 to below 1, e.g. 0.01 or 1%", _share)
 COST = Kind("[fixed, proportional], fixed at least 0 and proportional a share from 0 to below 1, e.g. [0, 0.0025]", _cost)
@@ -155,6 +193,8 @@ TEXT = Kind("some text", _words)
 MAYBE_TEXT = optional(TEXT)
 TAG = Kind("1 to 4 letters and digits", _tag)
 DOTTED = Kind("a class by its dotted name, e.g. kraken.Kraken, or of your own package", _dotted)
+EVENTS = Kind(f"all, or some of {', '.join(KINDS)}", _events)
+QUIET = Kind("two times of day, e.g. 22:00-07:00", _quiet)
 TICKER = Kind("a ticker as the exchange interface spells it, e.g. USD", _ticker)
 
 
@@ -173,5 +213,7 @@ def text_of(value: object) -> str:
             return f"{plain(amount.scaleb(2))}%"
         case Edge(amount, _):
             return plain(amount)
+        case tuple():
+            return ", ".join(value)
         case _:
             return str(value)

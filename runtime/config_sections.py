@@ -9,19 +9,23 @@ from typing import Annotated
 
 from pydantic import BaseModel, ConfigDict
 
+from model.notice import KINDS
 from model.settings import Cost, Edge
 from runtime.config_fields import (
     AMOUNT,
     COST,
     DOTTED,
     EDGE,
+    EVENTS,
     FLAG,
     MAYBE_TEXT,
+    QUIET,
     SHARE,
     TAG,
     TEXT,
     TICKER,
     Key,
+    QuietHours,
     choice,
     number,
     optional,
@@ -137,8 +141,13 @@ class LimitsSection(Section):
     rate_age: Annotated[Decimal, _AGE, Key("s", "an older fiat rate is stale")] = Decimal(345_600)
     balance_age: Annotated[Decimal, _AGE, Key("s", "how long a venue may fail to report its balances")] = Decimal(120)
     hedge_age: Annotated[Decimal, _AGE, Key("s", "how long one hedge order may rest before it is priced again")] = Decimal(5)
+    venue_away: Annotated[Decimal, _AGE, Key("s", "how long a venue may be gone before people are told")] = Decimal(60)
+    max_clock_skew: Annotated[Decimal, _AGE, Key("s", "how far a venue's clock may be from ours")] = Decimal(30)
     max_order_value: Annotated[
         Decimal | None, _LIMIT, Key("source currency", "no single order is worth more; empty: no limit")
+    ] = None
+    max_position: Annotated[
+        Decimal | None, _LIMIT, Key("BTC", "nothing is bought at a venue that would then hold more; empty: no limit")
     ] = None
     max_orders_per_minute: Annotated[int, whole(1, 100_000), Key("orders/min", "no more orders than this are placed")] = 120
     max_loss_per_day: Annotated[
@@ -179,6 +188,55 @@ class Ledger(Section):
 
     url: Annotated[str | None, MAYBE_TEXT, Key("", "an SQLAlchemy URL; empty: SQLite, var/ilp-<config's name>.sqlite")] = None
 
+    keep_days: Annotated[
+        Decimal, number(low=1, high=36_500), Key("d", "decisions, and orders that never traded, are forgotten after this")
+    ] = Decimal(30)
+    keep_mb: Annotated[int, whole(10, 1_000_000), Key("MB", "no more decisions than fill this are kept")] = 1_000
+
+
+class Watchdog(Section):
+    """The process of its own that cancels the pool's orders when the pool is dead: python ilp.py watchdog."""
+
+    heartbeat: Annotated[
+        str | None,
+        MAYBE_TEXT,
+        Key("", "a file that the pool touches, or the URL of its /healthz; empty: a file beside the ledger"),
+    ] = None
+    limit: Annotated[Decimal, number(low=1, high=3_600), Key("s", "how long the heartbeat may be missing")] = Decimal(15)
+    source_id: Annotated[str | None, MAYBE_TEXT, Key("", "its own id at the source; empty: the pool's")] = None
+    source_secret: Annotated[str | None, MAYBE_TEXT, Key("", "its own secret at the source; empty: the pool's")] = None
+    target_id: Annotated[str | None, MAYBE_TEXT, Key("", "its own id at the target; empty: the pool's")] = None
+    target_secret: Annotated[str | None, MAYBE_TEXT, Key("", "its own secret at the target; empty: the pool's")] = None
+
+
+class NotifySection(Section):
+    """Whom the pool tells, by e-mail, URL or command, when a person should look."""
+
+    email_to: Annotated[str | None, MAYBE_TEXT, Key("", "addresses, separated by commas; empty: no e-mail")] = None
+    email_from: Annotated[str | None, MAYBE_TEXT, Key("", "the sender; empty: the first of email_to")] = None
+    smtp_host: Annotated[str, TEXT, Key("", "the mail server")] = "127.0.0.1"
+    smtp_port: Annotated[int, whole(1, 65_535), Key("", "its port; 587 usually wants smtp_tls")] = 25
+    smtp_user: Annotated[str | None, MAYBE_TEXT, Key("", "the name to log in with; empty: no login")] = None
+    smtp_password: Annotated[str | None, MAYBE_TEXT, Key("", "the password to log in with")] = None
+    smtp_tls: Annotated[bool, FLAG, Key("", "whether to refuse a mail server without STARTTLS")] = False
+    url: Annotated[str | None, MAYBE_TEXT, Key("", "gets each message as a POST of JSON; empty: none")] = None
+    command: Annotated[str | None, MAYBE_TEXT, Key("", "a program that reads each message on its input; empty: none")] = (
+        None
+    )
+    events: Annotated[tuple[str, ...], EVENTS, Key("", "what is told")] = tuple(KINDS)
+    urgent: Annotated[tuple[str, ...], EVENTS, Key("", "what is told at once, quiet hours or not")] = (
+        "halted",
+        "hedge",
+        "ledger",
+        "watchdog",
+    )
+    digest: Annotated[Decimal, number(low=0, high=86_400), Key("s", "so long the rest is gathered into one message")] = Decimal(
+        60
+    )
+    quiet_hours: Annotated[
+        QuietHours | None, optional(QUIET), Key("UTC", "when only what is urgent is told, e.g. 22:00-07:00; empty: never")
+    ] = None
+
 
 class Pool(Section):
     """Who the pool is."""
@@ -205,6 +263,8 @@ KEYED: dict[str, type[Section]] = {
     "limits": LimitsSection,
     "webserver": Webserver,
     "ledger": Ledger,
+    "watchdog": Watchdog,
+    "notify": NotifySection,
     "pool": Pool,
     "log": Log,
 }

@@ -10,6 +10,7 @@ from attrs import field, frozen
 from model.candle import Period, Window
 from model.limits import Limits
 from model.settings import Settings
+from runtime.config_fields import QuietHours
 from runtime.problems import ConfigError, Problem
 from runtime.secrets import Secret, names_a_secret, password_in
 
@@ -97,6 +98,53 @@ class LogOptions:
 
 
 @frozen
+class Keep:
+    """How long the ledger keeps what only explains: ``days``, and decisions up to so many megabytes."""
+
+    days: Decimal = Decimal(30)
+    mb: int = 1_000
+
+
+@frozen
+class Dog:
+    """What the watchdog needs: ``heartbeat`` is a file's path or a URL; connections with the keys it is to use."""
+
+    heartbeat: str
+    limit: Decimal
+    source: Connection
+    target: Connection
+
+
+@frozen
+class Mail:
+    """E-mail ``to`` (none: no e-mail) by the server at ``host``."""
+
+    to: tuple[str, ...] = ()
+    sender: str = ""
+    host: str = "127.0.0.1"
+    port: int = 25
+    user: str = ""
+    password: Secret = field(factory=Secret)
+    needs_tls: bool = False
+
+
+@frozen
+class Notices:
+    """Whom to tell of what: by ``mail``, by a POST to ``url``, by running ``command`` (empty: not so).
+
+    ``events`` are told at all, ``urgent`` ones at once and in ``quiet`` hours too, the others gathered for ``digest`` seconds.
+    """
+
+    mail: Mail = field(factory=Mail)
+    url: Secret = field(factory=Secret)
+    command: str = ""
+    events: tuple[str, ...] = ()
+    urgent: tuple[str, ...] = ()
+    digest: Decimal = Decimal(60)
+    quiet: QuietHours | None = None
+
+
+@frozen
 class Config:
     """A whole config. ``path`` is None if it never was a file; ``choices`` are what :class:`Settings` takes from it.
 
@@ -121,6 +169,9 @@ class Config:
     sandbox: Mapping[str, str] | None
     warnings: tuple[str, ...]
     choices: Mapping[str, Any] = field(repr=False)
+    keep: Keep = field(factory=Keep)
+    notices: Notices = field(factory=Notices)
+    watchdog: Dog | None = None
 
     @property
     def is_sandbox(self) -> bool:
@@ -150,7 +201,9 @@ class Config:
         places = [place for place in (self.source, self.target, self.fiat) if place.endpoint != SANDBOX]
         texts = [text for place in places for text in place.secret_texts()]
         texts += [user.password.reveal() for user in self.users.values() if not self.is_sandbox]
-        texts.append(password_in(self.ledger_url))
+        texts += [password_in(self.ledger_url), self.notices.mail.password.reveal(), self.notices.url.reveal()]
+        if self.watchdog is not None:
+            texts += [self.watchdog.source.secret.reveal(), self.watchdog.target.secret.reveal()]
         return tuple(text for text in texts if text)
 
 
