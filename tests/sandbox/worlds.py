@@ -34,6 +34,18 @@ def kraken_rules(**changes: object) -> Rules:
     return Rules(**{**values, **changes})  # type: ignore[arg-type]
 
 
+def binance_rules(**changes: object) -> Rules:
+    """A venue like Binance: BTC/USDT, 10 bps out of what is received, post-only orders that would trade are refused."""
+    values: dict[str, object] = {
+        "instruments": {"BTC/USDT": Instrument("BTC/USDT", D("0.01"), D("0.00001"), D("0.00001"), D(5))},
+        "currencies": {"BTC": D("0.00000001"), "USDT": D("0.00000001")},
+        "fees": FeeSchedule(D("0.001"), D("0.001"), D("0.00000001")),
+        "withdrawal_fees": {"BTC": WithdrawalFee(D("0.0001"))},
+        "fee_from_received": True,
+    }
+    return Rules(**{**values, **changes})  # type: ignore[arg-type]
+
+
 def sputnik_rules() -> Rules:
     """A venue like Sputnik: BTC/HUF, 10 bps on both sides, whole fillers as values, self-trades, original holds."""
     return Rules(

@@ -1,0 +1,175 @@
+"""Money at Binance: balances, addresses, withdrawals, histories. Each method is the body of one of the interface's."""
+
+from collections.abc import Callable, Iterable, Mapping
+from datetime import datetime, timedelta
+from decimal import Decimal
+from math import ceil, floor
+from typing import Any
+
+from attrs import define, field
+
+from clients.binance import history, wire
+from clients.binance.faults import VENUE
+from clients.binance.networks import Networks
+from clients.binance.orders import Orders
+from clients.binance.rest import BinanceRest
+from clients.binance.wire import Listing, Market, reading
+from clients.errors import InvalidData, OutcomeUnknown, Reason, Refused
+from clients.parsing import EPOCH, text
+from model.money import ZERO, plain
+from model.shapes import FillShape, PositionShape, TransactionShape
+
+ACCOUNT, TRADES = "GET /api/v3/account", "GET /api/v3/myTrades"
+DEPOSITS, WITHDRAWALS = "GET /sapi/v1/capital/deposit/hisrec", "GET /sapi/v1/capital/withdraw/history"
+ADDRESS, WITHDRAW = "GET /sapi/v1/capital/deposit/address", "POST /sapi/v1/capital/withdraw/apply"
+PAGE = 1000
+#: More pages than this of one history are a venue that never ends, not a history.
+MOST_PAGES = 2_000
+#: The longest time between start and end of one question is 24 hours, 90 days; less a little for rounding outwards.
+MOST_OF_TRADES, MOST_OF_FUNDINGS = timedelta(hours=23), timedelta(days=89)
+#: A deposit is listed from when it was first seen and a withdrawal from when it was asked for; so long it may take until
+#: that changes our balance.
+SETTLING = timedelta(days=3)
+#: Times of withdrawals are whole seconds.
+SECOND = timedelta(seconds=1)
+
+
+@define
+class Account:
+    """``listings()``: the contracts whose executions are ours to tell (Binance tells them by contract only)."""
+
+    _rest: BinanceRest
+    _market: Market
+    _orders: Orders
+    _networks: Networks
+    _listings: Callable[[], Iterable[Listing]]
+    _now: Callable[[], datetime]
+    #: Deposits and withdrawals that were on their way when they were last looked at: when they end, that is news.
+    _unsettled: set[str] = field(factory=set, init=False)
+
+    async def positions(self) -> dict[str, PositionShape]:
+        """Balances, by ticker; those of our contracts are there even when there is nothing."""
+        answer = await self._rest.private(ACCOUNT, omitZeroBalances="true")
+        with reading(ACCOUNT):
+            found = wire.positions(answer)
+        for listing in self._listings():
+            for ticker in (listing.instrument.base, listing.instrument.quote):
+                found.setdefault(ticker, {"contract": ticker, "position": ZERO, "available": ZERO})
+        return found
+
+    async def fills(self, start: datetime, end: datetime) -> list[FillShape]:
+        """Executions, oldest first, with our own ids of their orders."""
+        window = self._rest.skew.widen(start, end)
+        found: list[FillShape] = []
+        for listing in self._listings():
+            found += await self._fills_of(listing, *window)
+        return sorted(found, key=lambda shape: (shape["timestamp"], shape["id"]))
+
+    async def _fills_of(self, listing: Listing, start: datetime, end: datetime) -> list[FillShape]:
+        entries = await self._trades(listing.symbol, start, end)
+        with reading(TRADES):
+            shapes = [wire.fill(entry, self._market) for entry in entries]
+            orders = {wire.whole(entry["orderId"], "orderId") for entry in entries}
+        client_ids = await self._orders.client_ids(listing.symbol, orders)
+        for shape in shapes:
+            shape["client_id"] = client_ids.get(shape["order_id"])
+        return [shape for shape in shapes if _is_within(shape["timestamp"], start, end)]
+
+    async def _trades(self, symbol: str, start: datetime, end: datetime) -> list[Mapping[str, Any]]:
+        """Days without a trade are asked for one by one; from the first trade on it goes by the trades' ids."""
+        found: list[Mapping[str, Any]] = []
+        first, last = start, min(end, self._now() + MOST_OF_TRADES)
+        while first <= last and not found:
+            until = min(first + MOST_OF_TRADES, last)
+            found += await self._page(symbol, startTime=_milliseconds(first, floor), endTime=_milliseconds(until, ceil))
+            first = until + timedelta(milliseconds=1)
+        is_whole = not found
+        for _ in range(MOST_PAGES):
+            if is_whole:
+                return found
+            with reading(TRADES):
+                after = wire.whole(found[-1]["id"], "id") + 1
+                is_past = wire.microseconds(found[-1]["time"]) > (last - EPOCH) // timedelta(microseconds=1)
+            page = [] if is_past else await self._page(symbol, fromId=str(after))
+            found += page
+            is_whole = not page
+        raise InvalidData(VENUE, TRADES, f"more than {MOST_PAGES} pages")
+
+    async def _page(self, symbol: str, **where: str) -> list[Mapping[str, Any]]:
+        answer = await self._rest.private(TRADES, symbol=symbol, limit=str(PAGE), **where)
+        with reading(TRADES):
+            return sorted(answer, key=lambda entry: wire.whole(entry["id"], "id"))
+
+    async def transactions(self, start: datetime, end: datetime) -> list[TransactionShape]:
+        """Postings, oldest first. One that was pending when it was last told is told again when it has ended."""
+        window = self._rest.skew.widen(start, end)
+        found = [posting for shape in await self.fills(start, end) for posting in history.postings(shape)]
+        for call, read in ((DEPOSITS, history.deposit), (WITHDRAWALS, history.withdrawal)):
+            entries = await self._fundings(call, window[0] - SETTLING, window[1])
+            with reading(call):
+                for entry in entries:
+                    found += self._told(read(entry), window)
+        return sorted(found, key=lambda shape: (shape["timestamp"], shape["id"]))
+
+    def _told(self, postings: list[TransactionShape], window: tuple[datetime, datetime]) -> list[TransactionShape]:
+        name, is_pending = postings[0]["id"], postings[0].get("state") == "pending"
+        has_ended = name in self._unsettled and not is_pending
+        told = [each for each in postings if has_ended or _is_within(each["timestamp"], window[0] - SECOND, window[1])]
+        if has_ended:
+            self._unsettled.discard(name)
+        elif told and is_pending:
+            self._unsettled.add(name)
+        return told
+
+    async def _fundings(self, call: str, start: datetime, end: datetime) -> list[Mapping[str, Any]]:
+        found: dict[str, Mapping[str, Any]] = {}
+        end = min(end, self._now() + MOST_OF_TRADES)
+        while start <= end:
+            until = min(start + MOST_OF_FUNDINGS, end)
+            window = {"startTime": _milliseconds(start - SECOND, floor), "endTime": _milliseconds(until, ceil)}
+            for page in range(MOST_PAGES):
+                answer = await self._rest.private(call, **window, limit=str(PAGE), offset=str(page * PAGE))
+                with reading(call):
+                    found |= {str(entry["id"]): entry for entry in answer}
+                    is_last = len(answer) < PAGE
+                if is_last:
+                    break
+            else:
+                raise InvalidData(VENUE, call, f"more than {MOST_PAGES} pages")
+            start = until + timedelta(milliseconds=1)
+        return list(found.values())
+
+    async def address(self, ticker: str) -> str:
+        """Where a deposit goes."""
+        network = self._networks.of(ADDRESS, ticker)
+        if not network.can_deposit:
+            raise Refused(VENUE, ADDRESS, f"{ticker} cannot be deposited by {network.name} now", Reason.MAINTENANCE)
+        answer = await self._rest.private(ADDRESS, coin=ticker, network=network.name)
+        with reading(ADDRESS):
+            if answer.get("tag"):
+                raise ValueError("this coin's deposits need a tag or memo beside the address")
+            return text(answer["address"], "address")
+
+    async def withdraw(self, ticker: str, amount: Decimal, address: str) -> str:
+        """Send; never safe to repeat. Binance takes its fee out of ``amount``."""
+        network = self._networks.of(WITHDRAW, ticker)
+        if amount <= 0 or not amount.is_finite():
+            raise Refused(VENUE, WITHDRAW, f"{amount} {ticker} cannot be sent", Reason.SIZE)
+        form = {"coin": ticker, "network": network.name, "address": address, "amount": plain(amount)}
+        answer = await self._rest.private(WITHDRAW, **form)
+        try:
+            return text(answer["id"], "id")
+        except (KeyError, TypeError, ValueError) as error:
+            # It was not refused: the money may be on its way.
+            raise OutcomeUnknown(VENUE, WITHDRAW, f"no reference in {answer!r:.200}") from error
+
+
+def _milliseconds(moment: datetime, rounded: Callable[[float], int]) -> str:
+    return str(rounded((moment - EPOCH) / timedelta(milliseconds=1)))
+
+
+def _is_within(timestamp: int, start: datetime, end: datetime) -> bool:
+    # The venue's times are whole milliseconds: one that began within the first is not before it.
+    start -= timedelta(milliseconds=1)
+    first, last = ((moment - EPOCH) // timedelta(microseconds=1) for moment in (start, end))
+    return first <= timestamp <= last
