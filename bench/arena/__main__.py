@@ -5,7 +5,7 @@ from decimal import Decimal
 from time import perf_counter
 from typing import get_args
 
-from bench.arena.contest import NAMES, REPORTING, Task, contest, rule_of
+from bench.arena.contest import NAMES, REPORTING, Task, contest, rule_of, sandbox_settings
 from bench.arena.market import Kind
 from bench.arena.report import beside_first, table
 
@@ -21,8 +21,11 @@ def main() -> None:
     parser.add_argument("--jobs", type=int, default=1, help="processes at a time")
     chosen = parser.parse_args()
     start = perf_counter()
-    seasons = [(seed, policy) for seed in chosen.seeds for policy in chosen.policies]
-    tasks = [Task(policy, seed, chosen.days, chosen.market, chosen.quote_size) for seed, policy in seasons]
+    # Read once: a long contest does not notice that somebody edits the config meanwhile.
+    settings = sandbox_settings()
+    if chosen.quote_size is not None:
+        settings = settings.replace(quote_size=chosen.quote_size)
+    tasks = [Task(policy, seed, chosen.days, chosen.market, settings) for seed in chosen.seeds for policy in chosen.policies]
     results = contest(tasks, chosen.jobs)
     print(table(results))
     print(beside_first(results))

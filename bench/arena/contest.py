@@ -9,7 +9,7 @@ from time import perf_counter
 from typing import Any
 
 import attrs
-from attrs import frozen
+from attrs import field, frozen
 
 from bench.arena.account import Account
 from bench.arena.market import Kind, Market, market
@@ -29,15 +29,20 @@ OURS = "ours"
 NAMES = (OURS, *PEERS)
 
 
+def sandbox_settings() -> Settings:
+    """What a fresh clone's pool would run with."""
+    return load(SANDBOX).settings()
+
+
 @frozen
 class Task:
-    """One month of one competitor; ``policy`` as :func:`rule_of` reads it, ``quote_size`` (BTC) None for the sandbox's."""
+    """One month of one competitor: ``policy`` as :func:`rule_of` reads it, the ``settings`` before the market completes them."""
 
     policy: str
     seed: int
     days: int = 31
     kind: Kind = "base"
-    quote_size: Decimal | None = None
+    settings: Settings = field(factory=sandbox_settings)
 
 
 @frozen
@@ -72,38 +77,31 @@ def _changes(given: str) -> dict[str, Any]:
     return found
 
 
-def settings_for(found: Market) -> Settings:
-    """The sandbox's settings in this market: its costs, variances and tickers, and the ideal balances that it begins with."""
+def settings_for(found: Market, chosen: Settings) -> Settings:
+    """What is ``chosen``, in this market: its costs, variances and tickers, and the ideal balances that it begins with."""
     first, costs = Account(found).first, found.costs
     variance_btc, variance_fiat = (Decimal(repr(variance)) for variance in found.prices.variances())
-    return (
-        load(SANDBOX)
-        .settings()
-        .replace(
-            source="USD",
-            target="GBP",
-            btc="BTC",
-            ideal_source_cash=first.source_cash,
-            ideal_source_btc=first.source_btc,
-            ideal_target_cash=first.target_cash,
-            ideal_target_btc=first.target_btc,
-            fiat_exchange_cost=costs.bank,
-            source_fee=Cost(proportional=costs.source_fee),
-            target_fee=Cost(proportional=costs.target_fee),
-            btc_fee=costs.btc_fee,
-            variance_btc=variance_btc,
-            variance_fiat=variance_fiat,
-        )
+    return chosen.replace(
+        source="USD",
+        target="GBP",
+        btc="BTC",
+        ideal_source_cash=first.source_cash,
+        ideal_source_btc=first.source_btc,
+        ideal_target_cash=first.target_cash,
+        ideal_target_btc=first.target_btc,
+        fiat_exchange_cost=costs.bank,
+        source_fee=Cost(proportional=costs.source_fee),
+        target_fee=Cost(proportional=costs.target_fee),
+        btc_fee=costs.btc_fee,
+        variance_btc=variance_btc,
+        variance_fiat=variance_fiat,
     )
 
 
 def play(task: Task) -> Result:
     """Let one month pass."""
     found = _market(task.seed, task.days, task.kind)
-    settings = settings_for(found)
-    if task.quote_size is not None:
-        settings = settings.replace(quote_size=task.quote_size)
-    policy = rule_of(task.policy)(settings, found.costs)
+    policy = rule_of(task.policy)(settings_for(found, task.settings), found.costs)
     start = perf_counter()
     outcome = run(found, policy)
     return Result(outcome, perf_counter() - start)

@@ -11,7 +11,7 @@ from attrs import define, evolve, field
 from twisted.trial.unittest import SynchronousTestCase
 
 from bench.arena.__main__ import main
-from bench.arena.contest import Result, Task, contest, play, rule_of, settings_for
+from bench.arena.contest import Result, Task, contest, play, rule_of, sandbox_settings, settings_for
 from bench.arena.market import Costs, market
 from bench.arena.month import Month, Outcome, run
 from bench.arena.ours import Changed, Ours
@@ -117,7 +117,7 @@ class PeerTests(SynchronousTestCase):
     def test_the_original_survives_a_day(self) -> None:
         """It quotes, and never takes more than there is."""
         found = market(3, 1, folder=NOWHERE)
-        outcome = run(found, rule_of("original")(settings_for(found), found.costs))
+        outcome = run(found, rule_of("original")(settings_for(found, sandbox_settings()), found.costs))
         self.assertGreater(outcome.both, 0)
 
 
@@ -127,7 +127,7 @@ class OursTests(SynchronousTestCase):
     def test_quotes_both_sides_and_nets(self) -> None:
         """A day long: nearly always two quotes, and less paid to the source than by covering each fill."""
         found = market(3, 1, folder=NOWHERE)
-        settings = settings_for(found)
+        settings = settings_for(found, sandbox_settings())
         ours = run(found, Changed()(settings, found.costs))
         mirror = run(found, rule_of("mirror")(settings, found.costs))
         self.assertGreater(ours.both, 0.9)
