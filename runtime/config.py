@@ -18,8 +18,8 @@ from model.candle import Period, Window
 from model.limits import Limits
 from model.money import ZERO
 from model.settings import Edge, Settings
-from runtime.config_access import Access, meant
-from runtime.config_fields import AMOUNT, EDGE
+from runtime.config_access import Access, is_loopback, meant
+from runtime.config_fields import AMOUNT, EDGE, SELF_SIGNED
 from runtime.config_sections import (
     FREE,
     KEYED,
@@ -261,11 +261,17 @@ class _Reader:
         host = part.hostname or part.host
         if part.hostname and "host" in part.model_fields_set:
             self._complain("webserver", "hostname", "another word for host, which stands here too; keep one of them")
-        if part.ssl:
+        is_self_signed = part.ssl == SELF_SIGNED
+        if part.ssl and not is_self_signed:
             for key, file in (("ssl_key", part.ssl_key), ("ssl_cert", part.ssl_cert)):
                 if file is None:
                     self._complain("webserver", key, "missing; allowed: the path of a PEM file, as ssl is true")
-        return Web(part.ssl, part.port, host, part.ssl_key, part.ssl_cert, part.ssl_cert_chain)
+        if not part.ssl and not part.proxy and not is_loopback(host):
+            remedy = "set ssl = self-signed or true, name the proxy that speaks TLS in proxy, or listen on 127.0.0.1"
+            self._complain("webserver", "host", f"got {host!r}, which others can reach, without TLS; {remedy}")
+        names = tuple((part.names or "").split())
+        files = (part.ssl_key, part.ssl_cert, part.ssl_cert_chain)
+        return Web(bool(part.ssl), part.port, host, *files, is_self_signed, part.proxy, names)
 
     def _ledger_url(self, path: Path | None) -> str:
         part = self.parts.get(Ledger)

@@ -24,6 +24,7 @@ from runtime.config_fields import (
     TAG,
     TEXT,
     TICKER,
+    TLS,
     Key,
     QuietHours,
     choice,
@@ -174,13 +175,23 @@ class LimitsSection(Section):
 class Webserver(Section):
     """The console."""
 
-    ssl: Annotated[bool, FLAG, Key("", "whether the console speaks TLS; then ssl_key and ssl_cert are needed")] = False
+    ssl: Annotated[
+        bool | str,
+        TLS,
+        Key("", "whether the console speaks TLS, with ssl_key and ssl_cert; self-signed: with a certificate that the pool makes"),
+    ] = False
     port: Annotated[int, whole(0, 65_535), Key("", "which port to run on; 0: any free one")] = 8_050
     host: Annotated[str, TEXT, Key("", "which address to run on")] = "127.0.0.1"
     hostname: Annotated[str | None, MAYBE_TEXT, Key("", "another word for host")] = None
     ssl_key: Annotated[str | None, MAYBE_TEXT, Key("", "path of the TLS private key (PEM)")] = None
     ssl_cert: Annotated[str | None, MAYBE_TEXT, Key("", "path of the TLS certificate (PEM)")] = None
     ssl_cert_chain: Annotated[str | None, MAYBE_TEXT, Key("", "path of the certificate chain (PEM)")] = None
+    proxy: Annotated[
+        str | None, MAYBE_TEXT, Key("", "the name that browsers reach the console by at a proxy that speaks TLS for it")
+    ] = None
+    names: Annotated[
+        str | None, MAYBE_TEXT, Key("", "other names and addresses that browsers reach the console by, with spaces between")
+    ] = None
 
 
 class Ledger(Section):

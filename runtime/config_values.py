@@ -79,7 +79,10 @@ class User:
 
 @frozen
 class Web:
-    """Where the console listens, and its TLS files (PEM)."""
+    """Where the console listens, and its TLS files (PEM), which the pool makes itself if ``is_self_signed``.
+
+    ``proxy``: what browsers call the console at a proxy that speaks TLS for it; ``names``: what else they may call it.
+    """
 
     ssl: bool
     port: int
@@ -87,6 +90,19 @@ class Web:
     ssl_key: str | None
     ssl_cert: str | None
     ssl_cert_chain: str | None
+    is_self_signed: bool = False
+    proxy: str | None = None
+    names: tuple[str, ...] = ()
+
+    @property
+    def is_secure(self) -> bool:
+        """Whether browsers come by TLS, here or at the proxy."""
+        return self.ssl or self.proxy is not None
+
+    @property
+    def hosts(self) -> tuple[str, ...]:
+        """What browsers may call the console, besides this machine's own names."""
+        return (self.host, *self.names, *((self.proxy,) if self.proxy else ()))
 
 
 @frozen

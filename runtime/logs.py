@@ -6,7 +6,7 @@ Everything ends here: Twisted's own events, those of Python's ``logging`` (SQLAl
 import json
 import logging
 import re
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import IO, Any
@@ -24,8 +24,11 @@ from twisted.logger import (
     eventAsText,
     formatEvent,
     globalLogBeginner,
+    globalLogPublisher,
 )
 from zope.interface import implementer
+
+from web.log_lines import LogLine, LogRing
 
 HIDDEN = "<secret>"
 #: A shorter text is part of too many ordinary words to be told from them.
@@ -93,6 +96,27 @@ class JsonObserver:
         clean = {key: self.redactor.clean(value) for key, value in found.items()}
         self.stream.write(json.dumps(clean, ensure_ascii=False) + "\n")
         self.stream.flush()
+
+
+@implementer(ILogObserver)
+@frozen
+class RingObserver:
+    """Keeps the newest events for the console's Log page."""
+
+    ring: LogRing
+    redactor: Redactor
+
+    def __call__(self, event: LogEvent) -> None:
+        text = eventAsText(event, includeTraceback=True, includeTimestamp=False, includeSystem=False)
+        at = int(event["log_time"] * 1_000_000)
+        self.ring.add(LogLine(at, _level(event), str(event.get("log_namespace", "-")), self.redactor.clean(text)))
+
+
+def keep(ring: LogRing, level: str, secrets: Iterable[str]) -> Callable[[], None]:
+    """Let ``ring`` have everything of at least ``level`` that is logged from now on, until the result is called."""
+    observer = FilteringLogObserver(RingObserver(ring, Redactor(secrets)), [_wanted(level)])
+    globalLogPublisher.addObserver(observer)
+    return lambda: globalLogPublisher.removeObserver(observer)
 
 
 def start(level: str, stream: IO[str], json_file: str | None, secrets: Iterable[str]) -> None:

@@ -2,8 +2,10 @@
 
 import sys
 from collections.abc import Callable, Mapping
+from pathlib import Path
 from typing import Any
 
+import attrs
 from twisted.internet import reactor as process_reactor
 from twisted.internet import threads
 from twisted.internet.defer import Deferred
@@ -20,7 +22,7 @@ from ledger.interface import LedgerError
 from ledger.reading import SqlHistory
 from model.settings import Settings
 from model.snapshot import Snapshot
-from runtime import passwords, tls, wiring
+from runtime import logs, passwords, self_signed, tls, wiring
 from runtime.config_values import Config
 from runtime.console_parameters import console_parameters
 from runtime.looking_once import look
@@ -30,6 +32,7 @@ from sandbox.service import Sandbox
 from trader.pool import Pool
 from web.app import Console
 from web.auth import User
+from web.log_lines import LogRing
 
 #: So long a stop may take in all, in seconds; then the process ends, and what is still out is found at the next start.
 LONGEST_STOP = 9.0
@@ -50,6 +53,7 @@ class Process:
         self._ledger: Any = None
         self._history: SqlHistory | None = None
         self._port: Any = None
+        self._forget_log: Callable[[], None] = lambda: None
 
     async def start(self) -> None:
         """Bring everything up.
@@ -80,7 +84,19 @@ class Process:
         web = self._config.web
         users = {name: User(name, user.role) for name, user in self._config.users.items()}
         parameters = console_parameters(pool.settings)
-        self._console = Console(pool, users, self._reactor, verify=self._verify, parameters=parameters, is_secure=web.ssl)
+        ring = LogRing()
+        self._forget_log = logs.keep(ring, self._config.log.level, self._config.secret_texts())
+        self._console = Console(
+            pool,
+            users,
+            self._reactor,
+            verify=self._verify,
+            parameters=parameters,
+            hosts=web.hosts,
+            is_secure=web.is_secure,
+            history=self._history,
+            log_ring=ring,
+        )
         site: Site = self._console.site()
         try:
             self._port = await self._endpoint().listen(site)
@@ -98,6 +114,12 @@ class Process:
         web = self._config.web
         if not web.ssl:
             return TCP4ServerEndpoint(self._reactor, web.port, interface=web.host)
+        if web.is_self_signed:
+            try:
+                key, certificate = self_signed.certificate(Path("var"), web.hosts, self._surroundings.now())
+            except OSError as error:
+                raise CannotStart(f"[webserver] {error.filename}: {error.strerror}") from None
+            web = attrs.evolve(web, ssl_key=str(key), ssl_cert=str(certificate))
         return SSL4ServerEndpoint(self._reactor, web.port, tls.certificate_options(web), interface=web.host)
 
     def _verify(self, name: str, password: str) -> "Deferred[Any]":
@@ -114,14 +136,15 @@ class Process:
             await self._port.stopListening()
         if self._console is not None:
             self._console.close()
-        if self._history is not None:
-            await self._history.close()
         if self._pool is not None:
             await self._pool.close()
         elif self._ledger is not None:
             await self._ledger.close()
+        if self._history is not None:
+            await self._history.close()
         if self._sandbox is not None:
             await self._sandbox.stop()
+        self._forget_log()
 
 
 def say(line: str) -> None:

@@ -100,7 +100,8 @@ class UserTests(SynchronousTestCase):
 
     def config(self, password: str, host: str = "127.0.0.1", **more: dict[str, str]) -> Config:
         """A config with one user, ann, and a console on ``host``."""
-        return parse_sections(sections(users={"ann": password}, webserver={"host": host}, **more), {"PW": HASH})
+        web = {"host": host, "ssl": "self-signed"}
+        return parse_sections(sections(users={"ann": password}, webserver=web, **more), {"PW": HASH})
 
     def test_hash(self) -> None:
         """A hash lets the right password in and no other, and is welcome on any address."""
@@ -150,6 +151,20 @@ class UserTests(SynchronousTestCase):
         path = written(ORIGINAL + "[users]\nAdmin = ${PW}\n")
         self.assertEqual(list(load(path, {"PW": HASH}).users), ["Admin"])
 
-    def test_open_network_is_warned_about(self) -> None:
-        """Passwords on a network without TLS are worth a sentence."""
-        self.assertTrue(any("in the clear" in warning for warning in self.config(HASH, "0.0.0.0").warnings))
+    def test_open_network_insists_on_tls(self) -> None:
+        """What others can reach speaks TLS, or names the proxy that does; then the way from there is worth a sentence."""
+        for host in ("0.0.0.0", "192.168.1.5", "::"):
+            with self.assertRaises(ConfigError) as raised:
+                parse_sections(sections(users={"ann": HASH}, webserver={"host": host}), {})
+            self.assertIn("without TLS", str(raised.exception))
+        behind = parse_sections(sections(users={"ann": HASH}, webserver={"host": "10.0.0.5", "proxy": "pool.example"}), {})
+        self.assertTrue(behind.web.is_secure)
+        self.assertIn("pool.example", behind.web.hosts)
+        self.assertTrue(any("in the clear" in warning for warning in behind.warnings))
+
+    def test_self_signed(self) -> None:
+        """No file needs to be named, and the names are the console's own."""
+        given = {"ssl": "self-signed", "host": "10.0.0.5", "names": "a.example b.example"}
+        web = parse_sections(sections(webserver=given), {}).web
+        self.assertTrue(web.ssl and web.is_self_signed)
+        self.assertEqual(web.hosts, ("10.0.0.5", "a.example", "b.example"))

@@ -187,7 +187,7 @@ class ProblemTests(ConfigCase):
             ("data", "variance_period", "week", "minute or hour or day"),
             ("valuation", "risk_aversion", "inf", "in 1/source currency"),
             ("webserver", "port", "70000", "from 0 to 65535"),
-            ("webserver", "ssl", "maybe", "true or false"),
+            ("webserver", "ssl", "maybe", "true, false or self-signed"),
             ("pool", "tag", "toolong", "1 to 4"),
             ("modules", "fiat", "yahoo", "dotted name"),
             ("variance_overrides", "HUF/USD", "x", "squared price change"),
