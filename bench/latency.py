@@ -127,7 +127,7 @@ class Venues:
     async def ticks(self, count: int) -> tuple[list[float], list[float]]:
         """Jump ``count`` times: milliseconds to the first cancel, and to the first new order."""
         cancels, quotes = [], []
-        for number in range(count):
+        for _ in range(count):
             await self.quoted()
             cancelled, placed = self._next(self.target, Change.CANCELLED), self._next(self.target, Change.NEW)
             self.move(PRICE * (1 + JUMP) if self._price == PRICE else PRICE)
@@ -181,7 +181,7 @@ class _Child(ProcessProtocol):
 
 async def floor(reactor: Any, count: int) -> list[float]:
     """Milliseconds that a book-sized frame takes to another process and back, 100 times a second."""
-    answers: list[float] = []
+    answers: list[Deferred[float]] = []
     opened: Deferred[Any] = Deferred()
 
     class Peer(WebSocketServerProtocol):
@@ -189,19 +189,21 @@ async def floor(reactor: Any, count: int) -> list[float]:
             opened.callback(self)
 
         def onMessage(self, _payload: bytes, _is_binary: bool) -> None:
-            answers.append(time.perf_counter())
+            answers.pop().callback(time.perf_counter())
 
-    factory: Any = WebSocketServerFactory(reactor=reactor)  # type: ignore[no-untyped-call]
+    factory: Any = WebSocketServerFactory(reactor=reactor)
     factory.protocol = Peer
     port = reactor.listenTCP(0, factory, interface="127.0.0.1")
     child = _spawn(reactor, "--echo", str(port.getHost().port))
     peer = await opened
     found = []
     for _ in range(count):
+        answer: Deferred[float] = Deferred()
+        answers.append(answer)
         began = time.perf_counter()
-        peer.sendMessage(b"x" * 1500)
+        peer.sendMessage(b"x" * 1500)  # as long as a book update
+        found.append(1e3 * (await answer - began))
         await deferLater(reactor, 1 / UPDATES, lambda: None)
-        found.append(1e3 * (answers[-1] - began))
     peer.sendClose()
     await child.over
     await port.stopListening()
@@ -214,12 +216,12 @@ def echo(port: int) -> None:
 
     class Peer(WebSocketClientProtocol):
         def onMessage(self, payload: bytes, is_binary: bool) -> None:
-            self.sendMessage(payload, is_binary)
+            self.sendMessage(payload, is_binary)  # type: ignore[no-untyped-call]
 
         def onClose(self, *_reason: Any) -> None:
             reactor.stop()
 
-    factory: Any = WebSocketClientFactory(f"ws://127.0.0.1:{port}", reactor=reactor)  # type: ignore[no-untyped-call]
+    factory: Any = WebSocketClientFactory(f"ws://127.0.0.1:{port}", reactor=reactor)
     factory.protocol = Peer
     reactor.connectTCP("127.0.0.1", port, factory)
     reactor.run()

@@ -114,10 +114,12 @@ class Hedges:
         return True
 
     def _not_opened(self, failure: Failure) -> bool:
-        failure.trap(LedgerError)
+        error = failure.value
+        if not isinstance(error, LedgerError):
+            failure.raiseException()
         self.obligation, self._child = None, None
         self._cancel_timer()
-        self._desk.ledger_failed(failure.value)
+        self._desk.ledger_failed(error)
         return False
 
     def stop(self) -> None:

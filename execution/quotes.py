@@ -19,6 +19,8 @@ from model.order import Side
 from model.records import OrderIntent
 
 Slot = tuple[Side, int]
+#: What has become of a quote since it was decided: what should be offered now; None: nothing.
+Since = Callable[[Quote], Quote | None]
 
 #: A quote that has traded is put back to its full size when less than this share is left; one that has not is replaced
 #: when the size wanted now differs by more than it is worth its place in the queue.
@@ -40,6 +42,10 @@ def is_dangerous(child: Child, wanted: Quote | None) -> bool:
     return price > wanted.keep_to if wanted.side is Side.BUY else price < wanted.keep_from
 
 
+def _as_it_is(quote: Quote) -> Quote | None:
+    return quote
+
+
 class Quotes:
     """The quotes of one target. ``reasons`` says, per side, why it is not quoted; empty text: it is, or is about to be."""
 
@@ -56,14 +62,19 @@ class Quotes:
         self.budget = budget
         self._now = now
         self._post_only = post_only
+        self._decided: dict[Slot, Quote] = {}
+        self._since: Since = _as_it_is
         self._wanted: dict[Slot, Quote] = {}
         self._children: dict[Slot, Child] = {}
         self._counted: dict[str, Decimal] = {}
 
-    def want(self, quotes: Iterable[Quote], reasons: Mapping[str, str], decision_id: str) -> None:
+    def want(self, quotes: Iterable[Quote], reasons: Mapping[str, str], decision_id: str, since: "Since | None" = None) -> None:
         """From now on these quotes are wanted and no others: what is in their way is cancelled now, and :meth:`converge`
-        places them. What is more urgent than a quote may be sent between the two."""
-        self._wanted = {(quote.side, quote.level): quote for quote in quotes}
+        places them. What is more urgent than a quote may be sent between the two. ``since`` says what has become of each
+        since it was decided, now and whenever :meth:`follow` is called."""
+        self._since = since or _as_it_is
+        self._decided = {(quote.side, quote.level): quote for quote in quotes}
+        self._wanted = {slot: now for slot, quote in self._decided.items() if (now := self._since(quote)) is not None}
         self._counted = {child.intent.id: child.filled for child in self._children.values()}
         self.decision_id = decision_id
         for side in Side:
@@ -77,9 +88,31 @@ class Quotes:
         live = self.live()
         return wanted.keys() != live.keys() or not all(is_kept(live[slot], quote) for slot, quote in wanted.items())
 
+    def overtaken(self) -> Mapping[Slot, Quote | None]:
+        """The slots in which more is offered than should be by now, and what should be; None: nothing."""
+        live = self.live()
+        found: dict[Slot, Quote | None] = {}
+        for slot, quote in self._decided.items():
+            now, offered = self._since(quote), live.get(slot)
+            is_staying = offered is not None and not offered.is_unwanted
+            is_wrong = is_dangerous(offered, now) if offered and is_staying else now != self._wanted.get(slot)
+            if is_wrong:
+                found[slot] = now
+        return found
+
+    def follow(self) -> None:
+        """Take back what offers too much by now, and offer what is still right instead. Nothing is offered closer."""
+        for slot, now in self.overtaken().items():
+            if now is None:
+                self._wanted.pop(slot, None)
+                self.reasons[slot[0].value] = "the source has moved: deciding anew"
+            else:
+                self._wanted[slot] = now
+        self.converge()
+
     def pull(self, reason: str) -> None:
         """Have no quotes, for ``reason``. Safe to repeat."""
-        self._wanted = {}
+        self._wanted, self._decided = {}, {}
         for side in Side:
             self.reasons[side.value] = reason
         for child in self._desk.children("quote"):
@@ -91,6 +124,8 @@ class Quotes:
         slot = (child.intent.side, child.intent.level)
         traded = max(child.filled, child.told_filled or ZERO)
         is_overtaken = traded > self._counted.get(child.intent.id, ZERO) or not child.is_unwanted
+        if child.is_over and is_overtaken:
+            self._decided.pop(slot, None)
         is_dropped = child.is_over and is_overtaken and self._wanted.pop(slot, None) is not None
         if is_dropped:
             self.reasons[slot[0].value] = child.detail or "traded: deciding anew"
@@ -99,8 +134,8 @@ class Quotes:
 
     @property
     def is_pulled(self) -> bool:
-        """Whether no quote is wanted."""
-        return not self._wanted
+        """Whether no quote is wanted, nor would be if the source came back to where it was."""
+        return not self._decided
 
     def live(self) -> dict[Slot, Child]:
         """The orders in the slots."""
@@ -109,6 +144,10 @@ class Quotes:
     def wanted(self) -> Mapping[Slot, Quote]:
         """What is wanted, by slot."""
         return self._wanted
+
+    def decided(self) -> Mapping[Slot, Quote]:
+        """What was decided, by slot, as it was then."""
+        return self._decided
 
     def converge(self) -> None:
         """Take the next step in every slot. Safe to call at any time."""

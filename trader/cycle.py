@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from decimal import Decimal
+from functools import partial
 from typing import Any
 
 import attrs
@@ -21,6 +22,7 @@ from model.snapshot import Snapshot, to_json
 from trader.gathering import Gatherer
 from trader.guards import limited
 from trader.parts import Parts
+from trader.repricing import SourceMove
 
 #: A decision overtaken by a fill is not acted on but taken again; so often in a row at most, then its quotes are used.
 MOST_OVERTAKEN = 3
@@ -46,6 +48,7 @@ class Cycle:
         self._next: IDelayedCall | None = None
         self._fills = 0
         self._overtaken = 0
+        self._followed: Callable[[], None] | None = None
 
     def overtake(self) -> None:
         """Something has changed our balances: a decision under way is out of date."""
@@ -119,9 +122,11 @@ class Cycle:
         trade = None if is_overtaken or parts.hedges.is_busy else decision.trade
         transfers = () if is_overtaken else decision.transfers
         id = parts.names.next()
+        self._followed = partial(self._remember, id, decision, settings, snapshot)
         if trade is not None or transfers or parts.quotes.would_change(decision.quotes):
-            self._remember(id, decision, settings, snapshot)
-        parts.quotes.want(decision.quotes, decision.no_quote, id)
+            self._remember_followed()
+        since = SourceMove(snapshot, lambda: parts.feeds["source"].book, settings.max_slippage)
+        parts.quotes.want(decision.quotes, decision.no_quote, id, since)
         if trade is not None:
             parts.hedges.cover(trade, self._who_asks(settings))
         parts.quotes.converge()
@@ -130,6 +135,19 @@ class Cycle:
             return
         self._overtaken = 0
         parts.transfers.carry_out(transfers, lambda transfer: self._worth(transfer, settings))
+
+    def follow(self) -> None:
+        """The source has moved: take back what offers too much by now, without waiting for the decision that is asked for."""
+        quotes = self._parts.quotes
+        if self._may_trade() and quotes.overtaken():
+            self._remember_followed()  # the orders that follow name it
+            quotes.follow()
+            self.request()
+
+    def _remember_followed(self) -> None:
+        remember, self._followed = self._followed, None
+        if remember is not None:
+            remember()
 
     def _remember(self, id: str, decision: Decision, settings: Settings, snapshot: Snapshot) -> None:
         """Queue the decision for the ledger: it is written in the order of the calls, so before the intents that follow."""

@@ -32,6 +32,7 @@ from trader.markout import Markout
 from trader.parts import PLACES, Parts
 from trader.reconcile import Audit, Differences, Reconciler, as_text
 from trader.remembering import Remembering
+from trader.repricing import has_left_its_edge
 from trader.results import Results, midnight
 from trader.showing import show
 from trader.stuck import KIND as HEDGE
@@ -286,23 +287,12 @@ class Pool:
         book = self.parts.feeds["source"].book
         return book.mid if book is not None else None
 
-    def _source_moved(self, _feed: VenueFeed) -> None:
-        if self.state == TRADING and self._has_a_quote_left_its_edge():
-            self.cycle.request()
-
-    def _has_a_quote_left_its_edge(self) -> bool:
-        """Whether the source has moved a live quote out of its band, as far as the move of its mid tells."""
-        snapshot, mid = self.cycle.snapshot, self.source_mid()
-        then = snapshot.source.book.mid if snapshot is not None else None
-        if mid is None or not then:
-            return False
-        ratio = mid / then
-        wanted = self.parts.quotes.wanted()
-        for slot, child in self.parts.quotes.live().items():
-            quote = wanted.get(slot)
-            if quote is not None and not quote.keep_from * ratio <= child.intent.price <= quote.keep_to * ratio:
-                return True
-        return False
+    def _source_moved(self, feed: VenueFeed) -> None:
+        if self.state == TRADING:
+            self.cycle.follow()
+            quotes = self.parts.quotes
+            if has_left_its_edge(self.cycle.snapshot, feed.book, quotes.decided(), quotes.live()):
+                self.cycle.request()
 
     def _hedge_over(self) -> None:
         self._stuck.over()

@@ -59,11 +59,11 @@ class HedgesTests(SynchronousTestCase):
 
     def test_nothing_is_sent_without_its_obligation(self) -> None:
         """The order is written right behind its obligation; if that cannot be written, nothing is sent and nothing is open."""
-        waiting: list[Deferred[None]] = []
-        self.patch(self.s.ledger, "save_obligation", lambda _o: waiting.append(Deferred()) or waiting[-1])
+        writing: Deferred[None] = Deferred()
+        self.patch(self.s.ledger, "save_obligation", lambda _obligation: writing)
         self.cover()
         self.assertEqual(([what for what, _ in self.s.ledger.written], self.placed()), (["intend"], []))
-        waiting[0].errback(LedgerError("disk full"))
+        writing.errback(LedgerError("disk full"))
         self.s.clock.advance(1)
         self.assertEqual((self.placed(), self.hedges.is_busy), ([], False))
         self.assertEqual([str(error) for error in self.s.ledger_errors], ["disk full"])

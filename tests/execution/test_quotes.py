@@ -2,6 +2,7 @@
 
 from decimal import Decimal
 
+import attrs
 from twisted.trial.unittest import SynchronousTestCase
 
 from clients.errors import Reason, Refused
@@ -21,8 +22,8 @@ def quote(side: Side, price: str, level: int = 0, quantity: str = "0.10") -> Quo
     return Quote(side, p, D(quantity), p, p - 100, p + 100, level)
 
 
-class QuotesTests(SynchronousTestCase):
-    """Slots, step by step."""
+class QuotesCase(SynchronousTestCase):
+    """Quotes on a scripted target."""
 
     def setUp(self) -> None:
         self.s = Surroundings()
@@ -43,6 +44,10 @@ class QuotesTests(SynchronousTestCase):
 
     def places(self) -> list[tuple[str, Decimal]]:
         return [(call[4], call[3]) for call in self.s.venue.calls if call[0] == "place"]
+
+
+class QuotesTests(QuotesCase):
+    """Slots, step by step."""
 
     def test_places_both_sides(self) -> None:
         """Two quotes wanted, two orders sent, no reasons left."""
@@ -181,3 +186,91 @@ class NamesTests(SynchronousTestCase):
         self.assertTrue(all(len(name) <= 18 and names.is_ours(name) for name in made))
         self.assertFalse(names.is_ours("poolside-1"))
         self.assertEqual((base36(0), base36(35), base36(36)), ("0", "z", "10"))
+
+
+class FollowingTests(QuotesCase):
+    """Between two decisions: what offers too much is taken back, nothing is offered closer."""
+
+    def setUp(self) -> None:
+        super().setUp()
+        self.by = D(0)
+        self.is_there = True
+
+    def follow(self, by: str, *, is_there: bool = True) -> None:
+        """The source has moved the quotes ``by`` so much since the decision; or so much that there should be none."""
+        self.by, self.is_there = D(by), is_there
+        self.quotes.follow()
+        self.s.clock.advance(0)
+
+    def want(self, *quotes: Quote) -> None:
+        def since(quote: Quote) -> Quote | None:
+            band = {name: getattr(quote, name) + self.by for name in ("price", "keep_from", "keep_to")}
+            return attrs.evolve(quote, **band) if self.is_there else None
+
+        self.quotes.want(quotes, {"BUY": "no funds", "SELL": "no coins"}, "decision", since)
+        self.quotes.converge()
+        self.s.clock.advance(0)
+
+    def cancelled(self) -> list[str]:
+        return [call[1] for call in self.s.venue.calls if call[0] == "cancel"]
+
+    def test_a_small_move_changes_nothing(self) -> None:
+        """Inside its band an order stays where it is."""
+        self.want(quote(Side.SELL, "60000"))
+        self.answer("1")
+        self.follow("90")
+        self.assertEqual(self.cancelled(), [])
+
+    def test_a_large_move_replaces_it_farther_out(self) -> None:
+        """An ask that sells too cheaply is cancelled, and once that is confirmed one stands where it should."""
+        self.want(quote(Side.SELL, "60000"))
+        self.answer("1")
+        self.follow("500")
+        self.assertEqual((self.cancelled(), len(self.places())), (["1"], 1))
+        self.s.venue.cancelling[0].callback(True)
+        self.s.clock.advance(0)
+        self.assertEqual(self.places()[-1], ("SELL", D(60500)))
+
+    def test_a_recovery_is_left_to_the_next_decision(self) -> None:
+        """An order that has been moved out stays there when the source comes back: that is no danger."""
+        self.want(quote(Side.SELL, "60000"))
+        self.answer("1")
+        self.follow("500")
+        self.s.venue.cancelling[0].callback(True)
+        self.s.clock.advance(0)
+        self.answer("2")
+        self.follow("0")
+        self.assertEqual(self.cancelled(), ["1"])
+
+    def test_withdrawn_and_back(self) -> None:
+        """Where there should be no quote there is none; when the source is back the decided one stands again."""
+        self.want(quote(Side.SELL, "60000"))
+        self.answer("1")
+        self.follow("0", is_there=False)
+        self.assertEqual(self.cancelled(), ["1"])
+        self.assertEqual(self.quotes.reasons["SELL"], "the source has moved: deciding anew")
+        self.s.venue.cancelling[0].callback(True)
+        self.s.clock.advance(0)
+        self.follow("0")
+        self.assertEqual(self.places(), [("SELL", D(60000))] * 2)
+
+    def test_what_has_traded_is_not_offered_again(self) -> None:
+        """Withdrawn, but filled before the cancel came: its decision is used up, whatever the source does."""
+        self.want(quote(Side.SELL, "60000"))
+        self.answer("1")
+        self.follow("0", is_there=False)
+        self.s.venue.tell_fill("t1", "1", "0.10", side="SELL")
+        self.s.clock.advance(0)
+        self.follow("0")
+        self.assertEqual(len(self.places()), 1)
+
+    def test_pulled_is_pulled(self) -> None:
+        """After a pull nothing comes back by itself."""
+        self.want(quote(Side.SELL, "60000"))
+        self.answer("1")
+        self.follow("0", is_there=False)
+        self.assertFalse(self.quotes.is_pulled)
+        self.quotes.pull("the rate is too old")
+        self.s.venue.cancelling[0].callback(True)
+        self.follow("0")
+        self.assertEqual((len(self.places()), self.quotes.is_pulled), (1, True))

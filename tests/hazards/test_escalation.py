@@ -6,7 +6,7 @@ from tests.hazards.world import BUY, SELL, HazardCase
 class EscalationTests(HazardCase):
     """The source refuses every hedge until the test says otherwise."""
 
-    async def setUp(self) -> None:
+    async def setUp(self) -> None:  # type: ignore[override]  # trial awaits it
         await super().setUp()
         await self.trade()
 

@@ -7,7 +7,7 @@ from tests.hazards.world import BUY, SELL, D, HazardCase
 class FillsAroundCancels(HazardCase):
     """research/hummingbot_measured.md section 4, rows a to a4, both columns."""
 
-    async def setUp(self) -> None:
+    async def setUp(self) -> None:  # type: ignore[override]  # trial awaits it
         await super().setUp()
         await self.trade()
 
@@ -70,8 +70,9 @@ class FillsAroundCancels(HazardCase):
             await self.until_quoted()
             self.hide_fills()
             self.customer(SELL, "0.02")
-            child = self.cancel(BUY)
-            await self.until(lambda child=child: child.is_over, "the cancel is answered")
+            self.cancel(BUY)
+            await self.until(lambda: not self.quotes(BUY), "the cancel is carried out")
+            await self.pause(0.2)
             self.make_later(seconds)
             self.faults.clear()
             await self.until_covered()

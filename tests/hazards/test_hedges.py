@@ -1,5 +1,9 @@
 """Scenarios b to b5, g and g2: a hedge that fails, is cancelled, is too large or too late is made all the same, once."""
 
+from collections.abc import Mapping
+from decimal import Decimal
+from typing import ClassVar
+
 from sandbox.faults import Kind
 from tests.hazards.world import BUY, POOL, PRICE, SELL, D, HazardCase
 
@@ -7,7 +11,7 @@ from tests.hazards.world import BUY, POOL, PRICE, SELL, D, HazardCase
 class FailingHedges(HazardCase):
     """research/hummingbot_measured.md section 4, rows b to b4, both columns."""
 
-    async def setUp(self) -> None:
+    async def setUp(self) -> None:  # type: ignore[override]  # trial awaits it
         await super().setUp()
         await self.trade()
 
@@ -23,9 +27,9 @@ class FailingHedges(HazardCase):
         self.refuse_hedges(None)
         self.customer(SELL, "0.05")
         await self.until(lambda: self.pool.parts.hedges.is_busy, "a hedge is under way")
-        ask = self.quote(SELL)
+        ask = self.price(SELL)
         self.set_source(PRICE * D("1.1"))
-        await self.until(lambda: all(each.price > ask.price * D("1.09") for each in self.quotes(SELL)), "the old ask is gone")
+        await self.until_followed(SELL, ask * D("1.09"))
 
     async def test_b_a_hedge_that_stays_impossible(self) -> None:
         """b: after some tries the quotes are pulled and a person is told why; once it can be made it is, and later fills too."""
@@ -93,28 +97,28 @@ class FailingHedges(HazardCase):
 
     async def test_g_the_price_falls_while_the_hedge_is_under_way(self) -> None:
         """g: -5 % as the hedge arrives: it is priced again and made, nothing rests there, and the bid follows the price."""
-        bid = self.quote(BUY)
+        bid = self.price(BUY)
         self.when_hedge_comes(lambda: self.set_source(PRICE * D("0.95")))
         self.customer(SELL, "0.02")
         await self.until_covered()
-        await self.until(lambda: all(each.price < bid.price * D("0.96") for each in self.quotes(BUY)), "the bid has followed")
+        await self.until_followed(BUY, bid * D("0.96"))
         await self.until_quoted()
         self.assertEqual(self.source.open_orders(POOL), [])
 
     async def test_g2_the_price_rises_after_the_hedge(self) -> None:
         """g2: the hedge fills at once, then +5 %: the old ask is gone and a new one is where it belongs."""
-        ask = self.quote(SELL)
+        ask = self.price(SELL)
         self.customer(SELL, "0.02")
         await self.until_covered()
         self.set_source(PRICE * D("1.05"))
-        await self.until(lambda: all(each.price > ask.price * D("1.04") for each in self.quotes(SELL)), "the ask has followed")
+        await self.until_followed(SELL, ask * D("1.04"))
         await self.until_quoted()
 
 
 class ScarceCoins(HazardCase):
     """Row b5: the source holds less than a whole quote."""
 
-    changes = {"sandbox.source_balance": "USD 100000, BTC 0.02", "target_balance_source.BTC": "0.02"}
+    changes: ClassVar[Mapping[str, str]] = {"sandbox.source_balance": "USD 100000, BTC 0.02", "target_balance_source.BTC": "0.02"}
 
     async def test_b5_no_more_is_bought_than_can_be_sold(self) -> None:
         """b5: with 0.02 BTC at the source the bid is for no more; all of it fills and all is sold: nothing is clipped off."""
@@ -129,9 +133,9 @@ class ScarceCoins(HazardCase):
 class SmallFills(HazardCase):
     """Rows c and c2: fills below the source's smallest order are carried, never dropped."""
 
-    source_steps = {"min_quantity": D("0.01")}
+    source_steps: ClassVar[Mapping[str, Decimal]] = {"min_quantity": D("0.01")}
 
-    async def setUp(self) -> None:
+    async def setUp(self) -> None:  # type: ignore[override]  # trial awaits it
         await super().setUp()
         await self.trade()
 
@@ -162,7 +166,7 @@ class SmallFills(HazardCase):
 class CoarseSteps(HazardCase):
     """Row c3: the source trades in steps."""
 
-    source_steps = {"lot": D("0.01"), "min_quantity": D("0.01")}
+    source_steps: ClassVar[Mapping[str, Decimal]] = {"lot": D("0.01"), "min_quantity": D("0.01")}
 
     async def test_c3_remainders_add_up(self) -> None:
         """c3: six fills of 0.009 where 0.01 is the step: 0.05 is sold and 0.004 is still known."""
@@ -170,7 +174,7 @@ class CoarseSteps(HazardCase):
         for number in range(1, 7):
             await self.until_quoted()
             self.customer(SELL, "0.009")
-            await self.until(lambda n=number: self.traded(self.target) == n * D("0.009"), "it has filled")
+            self.assertEqual(self.traded(self.target), number * D("0.009"))
             await self.until(self.is_true, "it is booked")
         await self.until_covered(D("0.004"))
         self.assertEqual(self.traded(self.source), D("-0.05"))

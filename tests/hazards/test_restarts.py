@@ -8,7 +8,7 @@ from trader.machine import READY
 class Restarts(HazardCase):
     """research/hummingbot_measured.md section 4, rows e and e2, both columns."""
 
-    async def setUp(self) -> None:
+    async def setUp(self) -> None:  # type: ignore[override]  # trial awaits it
         await super().setUp()
         await self.trade()
 

@@ -9,10 +9,10 @@ from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Any
+from typing import Any, ClassVar
 
 import attrs
-from twisted.internet import reactor
+from twisted.internet import reactor as process_reactor
 from twisted.internet.defer import Deferred
 from twisted.internet.task import deferLater
 from twisted.trial.unittest import TestCase
@@ -21,9 +21,11 @@ from clients.surroundings import Surroundings
 from execution.desk import Child
 from ledger.sql import SqlLedger
 from model.decision import Decision
+from model.money import ZERO
 from model.order import Side
 from model.settings import Settings
 from model.snapshot import Snapshot
+from model.transfer import Place
 from runtime import wiring
 from runtime.config import load
 from sandbox import service
@@ -32,6 +34,7 @@ from sandbox.faults import Kind
 from sandbox.options import SandboxOptions
 from sandbox.service import Sandbox, source_rules
 from sandbox.trading import Rules, VenueOrder
+from sandbox.venue import Venue
 from tests.whole.running import EXAMPLE, edited
 from trader.machine import READY
 from trader.pool import Pool
@@ -40,6 +43,7 @@ from trader.worker import answer
 D = Decimal
 BUY, SELL = Side.BUY, Side.SELL
 POOL, CUSTOMER, MAKER, RIVAL = "pool", "customer-1", "maker of BTC/USD", "maker of BTC/HUF"
+reactor: Any = process_reactor
 #: Where the source's book is at first: its mid, USD per BTC.
 PRICE = D(65_000)
 #: So long anything may take on the slowest machine, in seconds. Nothing is asserted about it: it only ends a hung test.
@@ -65,7 +69,7 @@ class SameProcess:
 
     def decide(self, snapshot: Snapshot, settings: Settings) -> "Deferred[Decision]":
         """As :meth:`trader.deciding.Decider.decide`."""
-        return deferLater(reactor, 0, answer, snapshot, settings)  # type: ignore[arg-type]
+        return deferLater(reactor, 0, answer, snapshot, settings)
 
     def warm_up(self) -> None:
         """There is nothing to start."""
@@ -77,9 +81,9 @@ class SameProcess:
 class HazardCase(TestCase):
     """A pool that is READY, and the levers of everything around it. ``changes`` are made to the example config."""
 
-    changes: Mapping[str, str] = {}
+    changes: ClassVar[Mapping[str, str]] = {}
     #: What of the source's contract is other than in the sandbox, e.g. a larger ``min_quantity``.
-    source_steps: Mapping[str, Decimal] = {}
+    source_steps: ClassVar[Mapping[str, Decimal]] = {}
     #: Whether the pool is started before the test begins.
     is_started = True
     timeout = 100
@@ -115,7 +119,9 @@ class HazardCase(TestCase):
     def source_rules(self, options: SandboxOptions) -> Rules:
         """The source's rules, with :attr:`source_steps`."""
         rules = source_rules(options)
-        instruments = {name: attrs.evolve(found, **self.source_steps) for name, found in rules.instruments.items()}
+        instruments = {
+            name: attrs.evolve(found, **dict[str, Any](self.source_steps)) for name, found in rules.instruments.items()
+        }
         return attrs.evolve(rules, instruments=instruments)
 
     # The pool.
@@ -132,7 +138,7 @@ class HazardCase(TestCase):
     @staticmethod
     def forget_calls() -> None:
         """Cancel what the pool has put off, last of all: a process that has ended asks nothing more."""
-        for call in reactor.getDelayedCalls():  # type: ignore[attr-defined]
+        for call in reactor.getDelayedCalls():
             call.cancel()
 
     async def trade(self) -> None:
@@ -144,7 +150,8 @@ class HazardCase(TestCase):
     async def crash(self) -> None:
         """End the pool as a power cut would: it hears nothing more, sends nothing more, cancels nothing."""
         parts = self.pool.parts
-        for client in (*parts.clients.values(), parts.fiat.client):
+        clients: list[Any] = [*parts.clients.values(), parts.fiat.client]
+        for client in clients:
             client.remove_all_listeners()
         self.pool.cycle.stop()
         self.pool._beats.stop()
@@ -158,8 +165,8 @@ class HazardCase(TestCase):
 
     async def until(self, condition: Callable[[], Any], what: str) -> Any:
         """Wait until ``condition`` is true; its value."""
-        end = reactor.seconds() + PATIENCE  # type: ignore[attr-defined]
-        while reactor.seconds() < end:  # type: ignore[attr-defined]
+        end = reactor.seconds() + PATIENCE
+        while reactor.seconds() < end:
             if found := condition():
                 return found
             await self.pause(0.01)
@@ -172,7 +179,7 @@ class HazardCase(TestCase):
 
     async def pause(self, seconds: float) -> None:
         """Let real time pass."""
-        await deferLater(reactor, seconds, lambda: None)  # type: ignore[arg-type]
+        await deferLater(reactor, seconds, lambda: None)
 
     def make_later(self, seconds: float) -> None:
         """Make it later by so much, at once, for pool and venues."""
@@ -186,6 +193,15 @@ class HazardCase(TestCase):
         """Our one order on this side."""
         (order,) = self.quotes(side)
         return order
+
+    def price(self, side: Side) -> Decimal:
+        """Of our one order on this side."""
+        return self.quote(side).price or D(0)
+
+    async def until_followed(self, side: Side, limit: Decimal) -> None:
+        """Wait until no order of ours on this side is nearer to the other side of the book than ``limit``."""
+        prices = lambda: [order.price or D(0) for order in self.quotes(side)]  # noqa: E731
+        await self.until(lambda: all((limit - price) * side.sign >= 0 for price in prices()), f"{side.value} is beyond {limit}")
 
     async def until_quoted(self, *sides: Side) -> None:
         """Wait until each of ``sides`` (none named: both) has one order at the venue that the pool knows to be open."""
@@ -209,7 +225,7 @@ class HazardCase(TestCase):
         """What we have bought there, less what we have sold, by the venue's own account."""
         return sum((fill.side.sign * fill.quantity for fill in venue.fills(POOL)), D(0))
 
-    async def until_covered(self, rest: Decimal = D(0)) -> None:
+    async def until_covered(self, rest: Decimal = ZERO) -> None:
         """Wait until all that was traded on the target is traded back at the source but ``rest``, exactly, for good."""
         wanted = self.begun + rest
         await self.until(lambda: self.total() == wanted and not self.pool.parts.hedges.is_busy, f"we hold {wanted} BTC in all")
@@ -220,9 +236,9 @@ class HazardCase(TestCase):
     def is_true(self) -> bool:
         """Whether the pool's books are what the venues hold for it."""
         books = self.pool.parts.books
-        pairs = (("source", self.source, "USD"), ("target", self.target, "HUF"))
+        pairs: tuple[tuple[Place, Venue, str], ...] = (("source", self.source, "USD"), ("target", self.target, "HUF"))
         return all(
-            books.balance(place, ticker) == venue.accounts.of(POOL).balances[ticker]  # type: ignore[arg-type]
+            books.balance(place, ticker) == venue.accounts.of(POOL).balances[ticker]
             for place, venue, cash in pairs
             for ticker in (cash, "BTC")
         )
