@@ -34,7 +34,7 @@ def run(config: Config, options: Options) -> int:
     :raises ConfigError: for an unreadable snapshot, or a variance that nothing gives.
     :raises CannotStart: where no snapshot can be had, or no decision be made on it; the reason is the optimiser's.
     """
-    snapshot, settings = (_read(options.snapshot), config.settings()) if options.snapshot else _gather(config)
+    snapshot, settings = _from_file(options.snapshot, config) if options.snapshot else _gather(config)
     decision = answer(snapshot, settings)
     if decision.base is None:
         raise CannotStart(f"no decision can be made: {decision.reason}")
@@ -134,12 +134,32 @@ def _change(row: _Row) -> str:
     return f"[{'green' if change > 0 else 'red'}]{text}" if row.label == "value" else text
 
 
+def _from_file(path: Path, config: Config) -> tuple[Snapshot, Settings]:
+    snapshot, settings = _read(path), config.settings()
+    wanted = {
+        "source": (snapshot.source.book.contract, settings.source_contract),
+        "target": (snapshot.target.book.contract, settings.target_contract),
+        "fiat": (snapshot.fiat.contract, settings.fiat_contract),
+    }
+    # An inverted rate, for one, would be taken for a price.
+    problems = [
+        Problem(str(path), None, "", "", f"the {place} book is of {found}; the config's contract is {contract}")
+        for place, (found, contract) in wanted.items()
+        if found != contract
+    ]
+    if problems:
+        raise ConfigError(problems)
+    return snapshot, settings
+
+
 def _read(path: Path) -> Snapshot:
     try:
         # Numbers that a person wrote without quotes keep all their digits.
         return from_json(json.loads(path.read_text(encoding="utf-8"), parse_float=Decimal))
     except OSError as error:
         problem = f"cannot be read: {error.strerror}"
+    except RecursionError:
+        problem = "is no snapshot: it is nested without end"
     except ValueError as error:
         problem = f"is no snapshot: {error}"
     raise ConfigError([Problem(str(path), None, "", "", problem)])

@@ -175,6 +175,7 @@ class DryRunTests(SynchronousTestCase):
         paths = str(written(config)), str(written(json.dumps(snapshot)))
         answer = ilp("--config", paths[0], "--dry-run", "--snapshot", paths[1], *words)
         self.assertEqual(answer.returncode, 0, answer.stderr)
+        self.assertNotIn("[users]", answer.stderr)  # without a console nobody needs one
         return answer.stdout
 
     def test_json(self) -> None:
@@ -232,9 +233,19 @@ class DryRunTests(SynchronousTestCase):
         self.assertIn("[variance_overrides] BTC/USD: missing", said)
         self.assertIn("[variance_overrides] HUF/USD: missing", said)
 
+    def test_snapshot_of_another_pool(self) -> None:
+        """Books of other contracts than the config's are told: a rate the wrong way round would be taken for a price."""
+        for place in ("source", "target"):
+            other = {**SNAPSHOT[place], "book": {**SNAPSHOT[place]["book"], "contract": "ETH/EUR"}}
+            said = self.refusal(ORIGINAL + OVERRIDES, written(json.dumps({**SNAPSHOT, place: other})))
+            self.assertIn(f"the {place} book is of ETH/EUR; the config's contract is BTC/", said)
+        fiat = {"book": {**SNAPSHOT["fiat"]["book"], "contract": "USD/HUF"}}
+        said = self.refusal(ORIGINAL + OVERRIDES, written(json.dumps({**SNAPSHOT, "fiat": fiat})))
+        self.assertIn("the fiat book is of USD/HUF; the config's contract is HUF/USD", said)
+
     def test_bad_snapshot(self) -> None:
         """A snapshot that is none is told, and which file it is."""
-        for text in ("{", "{}", "[]", "null", '{"timestamp": 1, "source": 3}'):
+        for text in ("{", "{}", "[]", "null", '{"timestamp": 1, "source": 3}', "[" * 100_000):
             snapshot = written(text)
             self.assertIn(f"{snapshot}: is no snapshot: ", self.refusal(ORIGINAL + OVERRIDES, snapshot))
         self.assertIn("nowhere.json: cannot be read", self.refusal(ORIGINAL + OVERRIDES, Path("nowhere.json")))
