@@ -120,6 +120,13 @@ class ILedger(Interface):
     def decision(id: str) -> "Deferred[DecisionRecord | None]":
         """One decision, or None."""
 
+    def cutoff(most_bytes: int) -> "Deferred[int]":
+        """Before which time (microseconds) decisions must go for the rest to fill about ``most_bytes``; 0: none must."""
+
+    def forget(before: int, decisions_before: int, at_most: int) -> "Deferred[int]":
+        """Delete ``at_most`` decisions from before ``decisions_before``, and as many orders from before ``before`` that are over
+        and never traded, the oldest first; how many were deleted. Safe to repeat, until it is 0."""
+
     def save_parameters(change: ParameterChange) -> "Deferred[None]":
         """Remember who changed what."""
 

@@ -9,7 +9,7 @@ from sqlalchemy.engine import Connection
 from twisted.internet.defer import Deferred
 from zope.interface import implementer
 
-from ledger import journal, orders, schema
+from ledger import forgetting, journal, orders, schema
 from ledger.interface import ILedger
 from ledger.movement import Movement
 from ledger.postings import entry_of_adjustment
@@ -142,6 +142,13 @@ class SqlLedger:
 
     def decision(self, id: str) -> "Deferred[DecisionRecord | None]":
         return self._writer.submit(partial(_decision, id=id))
+
+    def cutoff(self, most_bytes: int) -> "Deferred[int]":
+        return self._writer.submit(partial(forgetting.cutoff, most_bytes=most_bytes))
+
+    def forget(self, before: int, decisions_before: int, at_most: int) -> "Deferred[int]":
+        job = partial(forgetting.forget, before=before, decisions_before=decisions_before, at_most=at_most)
+        return self._writer.submit(job)
 
     def save_parameters(self, change: ParameterChange) -> "Deferred[None]":
         return self._writer.submit(partial(_save_parameters, change=change))

@@ -28,6 +28,7 @@ from runtime.console_parameters import console_parameters
 from runtime.looking_once import look
 from runtime.options import Options
 from runtime.problems import CannotStart, ConfigError
+from runtime.tidying import Tidying
 from sandbox.service import Sandbox
 from trader.pool import Pool
 from web.app import Console
@@ -52,6 +53,7 @@ class Process:
         self._console: Console | None = None
         self._ledger: Any = None
         self._history: SqlHistory | None = None
+        self._tidying: Tidying | None = None
         self._port: Any = None
         self._forget_log: Callable[[], None] = lambda: None
 
@@ -77,6 +79,8 @@ class Process:
         if self._history is not None:
             self._history.open()
         self._pool = wiring.pool(config, exchanges, self._ledger, self._surroundings, past=self._history)
+        self._tidying = wiring.tidying(config, self._ledger, self._surroundings)
+        self._tidying.start()
         await self._listen(self._pool)
         self._pool.open()
 
@@ -136,6 +140,8 @@ class Process:
             await self._port.stopListening()
         if self._console is not None:
             self._console.close()
+        if self._tidying is not None:
+            self._tidying.stop()
         if self._pool is not None:
             await self._pool.close()
         elif self._ledger is not None:

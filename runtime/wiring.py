@@ -33,6 +33,7 @@ from runtime.config_values import Config, Connection
 from runtime.crash_points import VARIABLE, CrashPoint
 from runtime.parameters import current_texts, parse_changes
 from runtime.problems import CannotStart
+from runtime.tidying import Tidying
 from runtime.variances import Variances
 from trader.deciding import Decider
 from trader.parts import Parts
@@ -115,6 +116,11 @@ def with_crash_point(exchanges: Clients, book_keeper: SqlLedger) -> tuple[Client
         raise CannotStart(f"{VARIABLE}: {error}") from None
     source, target = point.around_client(exchanges.source, "source"), point.around_client(exchanges.target, "target")
     return Clients(source, target, exchanges.fiat), point.around_ledger(book_keeper)
+
+
+def tidying(config: Config, book_keeper: ILedger, surroundings: Surroundings) -> Tidying:
+    """What keeps the ledger small, not started yet."""
+    return Tidying(book_keeper, config.ledger_url, config.keep, surroundings.reactor, surroundings.microseconds)
 
 
 def variances(config: Config, exchanges: Clients, surroundings: Surroundings) -> Variances:

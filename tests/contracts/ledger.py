@@ -4,6 +4,7 @@ A ledger's test class mixes :class:`LedgerContract` into a ``SynchronousTestCase
 to open the same one again; the suite does the rest through the interface.
 """
 
+import json
 from collections.abc import Mapping
 from decimal import Decimal
 from functools import partial
@@ -337,6 +338,43 @@ class LedgerContract:
         open_transits = {t.id for t in self.wait(self.ledger.transits(True, 10))}
         self.equal(open_transits, {"intended", "unknown", "requested", "travelling", "manual"})
         self.equal(self.wait(self.ledger.tasks(True, 10)), [])
+
+    def decide(self, *times: int) -> None:
+        """Remember a decision of each time."""
+        for time in times:
+            self.wait(self.ledger.save_decision(attrs.evolve(DECISION, id=f"d{time}", timestamp=time)))
+
+    def decided(self) -> list[int]:
+        """The times of the decisions that are remembered."""
+        return [record.timestamp for record in self.wait(self.ledger.decisions(0, 100))]
+
+    def test_forget_decisions(self) -> None:
+        """The oldest go first, a few at a time; the others stay."""
+        self.decide(10, 20, 30, 40)
+        self.equal([self.wait(self.ledger.forget(0, 35, 2)) for _ in range(3)], [2, 1, 0])
+        self.equal(self.decided(), [40])
+
+    def test_forget_by_size(self) -> None:
+        """What is more than there is room for goes, the newest stay; with room enough nothing does."""
+        self.equal(self.wait(self.ledger.cutoff(1_000_000)), 0)
+        self.decide(*range(10, 110, 10))
+        one = sum(len(json.dumps(getattr(DECISION, name))) for name in ("snapshot", "settings", "decision"))
+        self.equal(self.wait(self.ledger.cutoff(1_000_000)), 0)
+        self.wait(self.ledger.forget(0, self.wait(self.ledger.cutoff(one * 4)), 100))
+        self.equal(len(self.decided()) in (3, 4, 5), True)
+        self.equal(self.decided()[0], 100)
+
+    def test_forget_orders(self) -> None:
+        """Orders that are over and never traded go; one that traded, one that is open and a new one stay, and all money does."""
+        states = {"over": IntentState.CLOSED, "traded": IntentState.CLOSED, "open": IntentState.OPEN, "new": IntentState.REFUSED}
+        for name, state in states.items():
+            self.wait(self.ledger.intend(attrs.evolve(INTENT, id=name, created=200 if name == "new" else 100)))
+            self.wait(self.ledger.answer(name, state, None, "", 200))
+        self.wait(self.ledger.book_fill("source", FILL, "traded"))
+        before = self.wait(self.ledger.balances())
+        self.equal(self.wait(self.ledger.forget(150, 0, 10)), 1)
+        self.equal({record.intent.id for record in self.wait(self.ledger.intents(False, 10))}, {"traded", "open", "new"})
+        self.equal((self.wait(self.ledger.balances()), self.wait(self.ledger.check())), (before, []))
 
     def test_close(self) -> None:
         """What is queued is written before it closes; a repeat is safe; after it every call fails, none raises."""

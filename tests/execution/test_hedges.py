@@ -110,7 +110,7 @@ class HedgesTests(SynchronousTestCase):
         self.assertEqual(len(self.placed()), STEPS + 1)
         self.assertTrue(all(price >= D(59400) for _q, price, _s in self.placed()))
 
-    def fail(self, times: int, first: int = 0) -> None:
+    def go_wrong(self, times: int, first: int = 0) -> None:
         """So many orders in a row find nobody."""
         for attempt in range(first, first + times):
             self.s.venue.placing[attempt].callback(f"f{attempt}")
@@ -120,17 +120,17 @@ class HedgesTests(SynchronousTestCase):
     def test_escalated_is_durable_and_a_person_re_arms_it(self) -> None:
         """Escalated on disk and told once; a person's word ends the trouble, and as many failures again bring it back."""
         self.cover(reason=LIMIT)
-        self.fail(STEPS + 1)
+        self.go_wrong(STEPS + 1)
         (saved,) = self.s.ledger.saved["obligation"].values()
         self.assertEqual((saved.state, len(self.told), bool(self.hedges.trouble)), ("escalated", 1, True))
         self.hedges.rearm()
         self.assertEqual((self.hedges.trouble, self.hedges.is_busy), ("", True))
         self.s.clock.pump([1] * 400)
-        self.fail(1, STEPS + 1)
+        self.go_wrong(1, STEPS + 1)
         self.assertEqual(len(self.told), 1)
         for attempt in range(STEPS + 2, 2 * STEPS + 1):
             self.s.clock.pump([1] * 70)
-            self.fail(1, attempt)
+            self.go_wrong(1, attempt)
         self.assertEqual(len(self.told), 2)
 
     def test_a_rest_below_the_minimum_is_carried(self) -> None:

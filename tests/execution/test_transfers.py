@@ -271,7 +271,7 @@ class TransferTests(SynchronousTestCase):
         """The second of one decision's transfers counts the first, though that one has not been written down yet."""
         self.make(Limits(transfers="automatic", max_transfer_value_per_day=D(100000)))
         named: Deferred[str] = Deferred()
-        self.target.getCurrentAddress = lambda _ticker: named  # type: ignore[method-assign]
+        self.target.getCurrentAddress = lambda ticker: named  # type: ignore[method-assign]
         self.carry()
         self.carry("1000", "USD")
         named.callback("somewhere")
@@ -289,7 +289,7 @@ class TransferTests(SynchronousTestCase):
         self.s.clock.advance(100)
 
     def change_address(self) -> None:
-        self.target.getCurrentAddress = lambda _ticker: succeed("thief")  # type: ignore[method-assign]
+        self.target.getCurrentAddress = lambda ticker: succeed("thief")  # type: ignore[method-assign]
 
     def test_another_address_than_before_needs_a_persons_yes(self) -> None:
         """Law 9: the venue's account may have been taken over; approved, it is sent, and is on the list from then on."""
@@ -337,7 +337,7 @@ class TransferTests(SynchronousTestCase):
     def test_a_venue_that_names_no_address(self) -> None:
         """A person may name one, but only one that stands in the config: the console is no way around law 9."""
         self.make(Limits(transfers="automatic", addresses={"vault": "ours"}))
-        self.target.getCurrentAddress = lambda _ticker: fail(NotImplementedError())  # type: ignore[method-assign]
+        self.target.getCurrentAddress = lambda ticker: fail(NotImplementedError())  # type: ignore[method-assign]
         self.carry()
         (task,) = self.tasks.open.values()
         self.failureResultOf(self._close(task.id, "approve"), BadAnswer)
