@@ -26,7 +26,10 @@ class SandboxOptions:
     seed: int = 1
     speed: float = 1.0
     is_paused: bool = False
+    source_front: str = "kraken"
+    target_front: str = "sputnik"
     kraken_port: int = 0
+    binance_port: int = 0
     sputnik_port: int = 0
     ecb_port: int = 0
     control_port: int = 0
@@ -85,6 +88,8 @@ def _disagreements(options: SandboxOptions) -> dict[str, str]:
     unit = Decimal("0.01")
     if options.target_tick * options.target_lot % unit:
         problems["target_lot"] = f"one lot at one tick must be whole {unit} {options.target_currency}, else trades lose cents"
+    if options.source_front == options.target_front:
+        problems["target_front"] = f"the source is {options.source_front} already; the two must differ"
     currencies = {options.source_currency, options.target_currency, *"/".join(options.extra_pairs).split("/")} - {""}
     if missing := sorted(currencies - {"EUR", *options.rates}):
         problems["rates"] = f"no rate per euro for {', '.join(missing)}"
@@ -141,6 +146,15 @@ def _word(**meanings: bool) -> Callable[[str], bool]:
     return parse
 
 
+def _choice(*words: str) -> Callable[[str], str]:
+    def parse(text: str) -> str:
+        if text not in words:
+            raise ValueError(f"{' or '.join(words)} is allowed")
+        return text
+
+    return parse
+
+
 def _amounts(text: str) -> dict[str, Decimal]:
     amounts = {}
     for part in text.split(","):
@@ -187,7 +201,9 @@ _KEYS: Mapping[str, tuple[str, Callable[[str], Any]]] = {
     "seed": ("seed", _whole(0, 2**63)),
     "speed": ("speed", _number(0.01, 1_000, "world seconds per second")),
     "clock": ("is_paused", _word(running=False, paused=True)),
-    **{f"{front}_port": (f"{front}_port", _PORT) for front in ("kraken", "sputnik", "ecb", "control")},
+    **{f"{front}_port": (f"{front}_port", _PORT) for front in ("kraken", "binance", "sputnik", "ecb", "control")},
+    "source_front": ("source_front", _choice("kraken", "binance")),
+    "target_front": ("target_front", _choice("sputnik", "kraken", "binance")),
     "price": ("price", _amount("1", "100000000", "source currency per BTC")),
     "volatility": ("volatility", _number(0, 5, "share per year")),
     "fiat_volatility": ("fiat_volatility", _number(0, 5, "share per year")),

@@ -1,54 +1,33 @@
 """The whole sandbox as one thing to start and stop: venues, world, scenario, fronts, control face."""
 
-import base64
 from collections.abc import Callable, Mapping
 from datetime import datetime
-from decimal import Decimal
 from random import Random
-from typing import Any, Protocol
+from typing import Any
 
 from twisted.internet.defer import Deferred
 from twisted.logger import Logger
 
-from model.instrument import Instrument
 from sandbox.control import Control
 from sandbox.door import Door
 from sandbox.ecb_front import EcbFront
 from sandbox.faults import Faults
-from sandbox.kraken_front import KrakenFront
-from sandbox.kraken_keys import Key
+from sandbox.fronts import KINDS, SPUTNIK_PASSWORD, USER, Around, Front, source_rules, target_rules
 from sandbox.network import Routes, World
 from sandbox.options import SandboxOptions, parse_options
 from sandbox.prices import Price, RandomWalk, Replay
 from sandbox.rates import Rates
 from sandbox.scenario import Market, Scenario
-from sandbox.sputnik_front import SputnikFront
-from sandbox.trading import FeeSchedule, Rules, WithdrawalFee
 from sandbox.venue import Venue
 from sandbox.world_clock import WorldClock
 
-#: The pool's name at both venues, and what it proves itself with. They guard play money on a loopback port.
-USER = "pool"
-KRAKEN_KEY = "sandbox-kraken-key"
-KRAKEN_SECRET = base64.b64encode(b"play money needs no secret, but the wire needs one").decode()
-SPUTNIK_PASSWORD = "play-money"  # noqa: S105
-
-SOURCE, TARGET = "kraken", "sputnik"
-_SATOSHI = Decimal("0.00000001")
-
-
-class Front(Protocol):
-    """A wire in front of something, on one port."""
-
-    def listen(self, port: int) -> "Deferred[int]":
-        """Open the port (0: any free one)."""
-
-    def stop(self) -> "Deferred[None]":
-        """Close it and all connections."""
+__all__ = ["SPUTNIK_PASSWORD", "USER", "Sandbox", "source_rules", "target_rules"]
 
 
 class Sandbox:
-    """A source (Kraken), a target (Sputnik), reference rates (ECB) and a control face, all on loopback ports.
+    """A source (Kraken) and a target (Sputnik), unless the options choose others, reference rates (ECB), a control face.
+
+    All are on loopback ports.
 
     :param options: the ``[sandbox]`` section, raw.
     :param reactor: sockets and wall time.
@@ -63,16 +42,17 @@ class Sandbox:
         dice = Random(chosen.seed)  # noqa: S311 - dice, not secrets
         self.faults = Faults(Random(dice.random()))  # noqa: S311
         self.clock = WorldClock(reactor, chosen.speed, is_paused=chosen.is_paused)
-        source, target = Venue(SOURCE, source_rules(chosen), now), Venue(TARGET, target_rules(chosen), now)
+        source = Venue(chosen.source_front, source_rules(chosen), now)
+        target = Venue(chosen.target_front, target_rules(chosen), now)
         rates = Rates(chosen.rates, Random(dice.random()), chosen.fiat_volatility)  # noqa: S311
         self.world = World([source, target], self.clock.clock, rates, _routes(chosen))
         market = Market(chosen.customers_per_day, chosen.trades_per_day, chosen.rival_spread)
         self.scenario = Scenario(self.world, source, target, _price(chosen, dice), dice, market)
         self._control = Control(self.world, self.faults, self.clock, self)
-        key = Key(KRAKEN_KEY, KRAKEN_SECRET, USER)
+        around = Around(self.world, self.faults, reactor, now, chosen.source_limits)
         self._fronts: dict[str, Front] = {
-            SOURCE: KrakenFront(source, self.world, [key], self.faults, reactor, limits=chosen.source_limits),
-            TARGET: SputnikFront(target, {USER: SPUTNIK_PASSWORD}, self.faults, reactor, now),
+            source.name: KINDS[source.name].front(source, around),
+            target.name: KINDS[target.name].front(target, around),
             "ecb": EcbFront(rates, self.faults, reactor, now),
             "control": Door(self._control.app.resource(), reactor),
         }
@@ -80,20 +60,17 @@ class Sandbox:
 
     @property
     def endpoints(self) -> Mapping[str, str]:
-        """Where everything is, once started: kraken, kraken_ws, sputnik, ecb, control."""
-        forms = {
-            "kraken": ("http", SOURCE, ""),
-            "kraken_ws": ("ws", SOURCE, "/v2"),
-            "sputnik": ("ws", TARGET, "/ws"),
-            "ecb": ("http", "ecb", ""),
-            "control": ("http", "control", ""),
-        }
-        return {name: f"{scheme}://127.0.0.1:{self._ports[front]}{path}" for name, (scheme, front, path) in forms.items()}
+        """Where everything is, once started: the venues' by their names (kraken, kraken_ws, sputnik), ecb, control."""
+        found = {}
+        for venue in self.world.venues:
+            for name, (scheme, path) in KINDS[venue].endpoints.items():
+                found[name] = f"{scheme}://127.0.0.1:{self._ports[venue]}{path}"
+        return found | {name: f"http://127.0.0.1:{self._ports[name]}" for name in ("ecb", "control")}
 
     @property
     def credentials(self) -> Mapping[str, tuple[str, str]]:
         """The pool's own (id, secret) at each venue."""
-        return {"kraken": (KRAKEN_KEY, KRAKEN_SECRET), "sputnik": (USER, SPUTNIK_PASSWORD)}
+        return {venue: KINDS[venue].login for venue in self.world.venues}
 
     def start(self) -> "Deferred[None]":
         """Make the world, open the ports, let time pass. Fails with CannotListenError if a port is taken."""
@@ -108,7 +85,8 @@ class Sandbox:
         return Deferred.fromCoroutine(self._restart(venue, cancel_orders))
 
     async def _start(self) -> None:
-        balances = {SOURCE: self.options.source_balance, TARGET: self.options.target_balance}
+        chosen = self.options
+        balances = {chosen.source_front: chosen.source_balance, chosen.target_front: chosen.target_balance}
         for venue, balance in balances.items():
             self.world.venues[venue].accounts.open(USER)
             for ticker, amount in balance.items():
@@ -116,12 +94,16 @@ class Sandbox:
                     self.world.fund(venue, USER, ticker, amount)
         self.scenario.start()
         self.clock.each_step(self.scenario.advance)
-        options = self.options
-        wanted = {SOURCE: options.kraken_port, TARGET: options.sputnik_port}
-        wanted |= {"ecb": options.ecb_port, "control": options.control_port}
+        ports = {
+            "kraken": chosen.kraken_port,
+            "binance": chosen.binance_port,
+            "sputnik": chosen.sputnik_port,
+            "ecb": chosen.ecb_port,
+            "control": chosen.control_port,
+        }
         try:
             for name, front in self._fronts.items():
-                self._ports[name] = await front.listen(wanted[name])
+                self._ports[name] = await front.listen(ports[name])
         except BaseException:
             await self._stop()
             raise
@@ -140,34 +122,6 @@ class Sandbox:
         if cancel_orders:
             self.world.venues[venue].cancel_all(reason="Market restarted")
         await front.listen(self._ports[venue])
-
-
-def source_rules(options: SandboxOptions) -> Rules:
-    """Kraken's: fees to five digits, no self-trades, crossing post-only orders are cancelled."""
-    contract, (maker, taker) = f"BTC/{options.source_currency}", options.source_fees
-    main = Instrument(contract, options.source_tick, _SATOSHI, Decimal("0.0001"), Decimal("0.5"))
-    pairs = [Instrument(pair, Decimal("0.00001"), _SATOSHI, Decimal(5), Decimal("0.5")) for pair in options.extra_pairs]
-    instruments = {instrument.contract: instrument for instrument in (main, *pairs)}
-    cash = {ticker for instrument in instruments.values() for ticker in (instrument.base, instrument.quote)} - {"BTC"}
-    currencies = {"BTC": _SATOSHI} | {ticker: Decimal("0.0001") for ticker in sorted(cash)}
-    btc_fee = {"BTC": WithdrawalFee(options.btc_fee)}
-    return Rules(instruments, currencies, FeeSchedule(maker, taker), btc_fee, cancels_crossing=True)
-
-
-def target_rules(options: SandboxOptions) -> Rules:
-    """A Sputnik's: everything in whole wire units, one fee for both sides, self-trades, whole orders reserved."""
-    contract, unit = f"BTC/{options.target_currency}", Decimal("0.01")
-    instrument = Instrument(contract, options.target_tick, options.target_lot, options.target_lot)
-    return Rules(
-        {contract: instrument},
-        {"BTC": _SATOSHI, options.target_currency: unit},
-        FeeSchedule(options.target_fee, options.target_fee, unit),
-        {"BTC": WithdrawalFee(options.btc_fee)},
-        value_step=unit,
-        holds_original=True,
-        self_trades=True,
-        returns_fee=False,
-    )
 
 
 def _routes(options: SandboxOptions) -> Routes:

@@ -1,0 +1,166 @@
+"""The venues that the sandbox can be: by which rules each trades, who speaks its wire, and how the pool logs in there."""
+
+import base64
+from collections.abc import Callable, Mapping
+from datetime import datetime
+from decimal import Decimal
+from typing import Any, Protocol
+
+from attrs import frozen
+from twisted.internet.defer import Deferred
+
+from model.instrument import Instrument
+from sandbox import binance_keys, kraken_keys
+from sandbox.binance_front import BinanceFront
+from sandbox.faults import Faults
+from sandbox.kraken_front import KrakenFront
+from sandbox.network import World
+from sandbox.options import SandboxOptions
+from sandbox.sputnik_front import SputnikFront
+from sandbox.trading import FeeSchedule, Rules, WithdrawalFee
+from sandbox.venue import Venue
+
+#: The pool's name at all venues, and what it proves itself with. They guard play money on a loopback port.
+USER = "pool"
+KRAKEN_KEY = "sandbox-kraken-key"
+KRAKEN_SECRET = base64.b64encode(b"play money needs no secret, but the wire needs one").decode()
+BINANCE_KEY = "sandbox-binance-key"
+BINANCE_SECRET = "play money needs no secret, but the wire needs one"  # noqa: S105
+SPUTNIK_PASSWORD = "play-money"  # noqa: S105
+
+_SATOSHI, _CENT = Decimal("0.00000001"), Decimal("0.01")
+
+
+class Front(Protocol):
+    """A wire in front of something, on one port."""
+
+    def listen(self, port: int) -> "Deferred[int]":
+        """Open the port (0: any free one)."""
+
+    def stop(self) -> "Deferred[None]":
+        """Close it and all connections."""
+
+
+@frozen
+class Place:
+    """What the options say of one of the two venues: its currency, price step, fees (maker, taker), and what else it lists.
+
+    ``lot``: the least quantity of BTC; None: as the venue has it.
+    """
+
+    currency: str
+    tick: Decimal
+    fees: tuple[Decimal, Decimal]
+    btc_fee: Decimal
+    lot: Decimal | None = None
+    extra_pairs: tuple[str, ...] = ()
+
+    def instruments(self, lot: Decimal, least: Decimal, least_value: Decimal, other_lot: Decimal) -> dict[str, Instrument]:
+        """The main contract, and the others with a step of ``other_lot``."""
+        main = Instrument(f"BTC/{self.currency}", self.tick, self.lot or lot, max(least, self.lot or lot), least_value)
+        others = [Instrument(pair, Decimal("0.00001"), other_lot, Decimal(5), least_value) for pair in self.extra_pairs]
+        return {instrument.contract: instrument for instrument in (main, *others)}
+
+    def currencies(self, unit: Decimal) -> dict[str, Decimal]:
+        """BTC, and cash in steps of ``unit``."""
+        cash = {self.currency, *"/".join(self.extra_pairs).split("/")} - {"", "BTC"}
+        return {"BTC": _SATOSHI} | dict.fromkeys(sorted(cash), unit)
+
+
+@frozen
+class Around:
+    """What a front is made of besides its venue."""
+
+    world: World
+    faults: Faults
+    reactor: Any
+    now: Callable[[], datetime]
+    limits: bool
+
+
+@frozen
+class VenueKind:
+    """``endpoints``: by name, scheme and path on the front's port. ``login``: the pool's id and secret."""
+
+    rules: Callable[[Place], Rules]
+    front: Callable[[Venue, Around], Front]
+    endpoints: Mapping[str, tuple[str, str]]
+    login: tuple[str, str]
+
+
+def _kraken_rules(place: Place) -> Rules:
+    """Kraken's: fees to five digits, no self-trades, crossing post-only orders are cancelled."""
+    return Rules(
+        place.instruments(_SATOSHI, Decimal("0.0001"), Decimal("0.5"), _SATOSHI),
+        place.currencies(Decimal("0.0001")),
+        FeeSchedule(*place.fees),
+        {"BTC": WithdrawalFee(place.btc_fee)},
+        cancels_crossing=True,
+    )
+
+
+def _binance_rules(place: Place) -> Rules:
+    """Binance's: a buyer's fee out of what is bought, no self-trades, crossing post-only orders are refused."""
+    lot = Decimal("0.00001")
+    return Rules(
+        place.instruments(lot, lot, Decimal(5), Decimal("0.001")),
+        place.currencies(_CENT),
+        FeeSchedule(*place.fees, _SATOSHI),
+        {"BTC": WithdrawalFee(place.btc_fee)},
+        fee_from_received=True,
+    )
+
+
+def _sputnik_rules(place: Place) -> Rules:
+    """A Sputnik's: everything in whole wire units, one fee for both sides, self-trades, whole orders reserved."""
+    _, taker = place.fees
+    return Rules(
+        place.instruments(Decimal("0.0001"), Decimal(0), Decimal(0), Decimal("0.01")),
+        place.currencies(_CENT),
+        FeeSchedule(taker, taker, _CENT),
+        {"BTC": WithdrawalFee(place.btc_fee)},
+        value_step=_CENT,
+        holds_original=True,
+        self_trades=True,
+        returns_fee=False,
+    )
+
+
+def _kraken_front(venue: Venue, around: Around) -> Front:
+    key = kraken_keys.Key(KRAKEN_KEY, KRAKEN_SECRET, USER)
+    return KrakenFront(venue, around.world, [key], around.faults, around.reactor, limits=around.limits)
+
+
+def _binance_front(venue: Venue, around: Around) -> Front:
+    key = binance_keys.Key(BINANCE_KEY, BINANCE_SECRET, USER)
+    return BinanceFront(venue, around.world, [key], around.faults, around.reactor, limits=around.limits)
+
+
+def _sputnik_front(venue: Venue, around: Around) -> Front:
+    return SputnikFront(venue, {USER: SPUTNIK_PASSWORD}, around.faults, around.reactor, around.now)
+
+
+KINDS: Mapping[str, VenueKind] = {
+    "kraken": VenueKind(
+        _kraken_rules, _kraken_front, {"kraken": ("http", ""), "kraken_ws": ("ws", "/v2")}, (KRAKEN_KEY, KRAKEN_SECRET)
+    ),
+    "binance": VenueKind(
+        _binance_rules, _binance_front, {"binance": ("http", ""), "binance_ws": ("ws", "/ws")}, (BINANCE_KEY, BINANCE_SECRET)
+    ),
+    "sputnik": VenueKind(_sputnik_rules, _sputnik_front, {"sputnik": ("ws", "/ws")}, (USER, SPUTNIK_PASSWORD)),
+}
+
+
+def source_rules(options: SandboxOptions) -> Rules:
+    """How the source trades."""
+    place = Place(
+        options.source_currency, options.source_tick, options.source_fees, options.btc_fee, extra_pairs=options.extra_pairs
+    )
+    return KINDS[options.source_front].rules(place)
+
+
+def target_rules(options: SandboxOptions) -> Rules:
+    """How the target trades."""
+    fees = (options.target_fee, options.target_fee)
+    place = Place(options.target_currency, options.target_tick, fees, options.btc_fee, options.target_lot)
+    return KINDS[options.target_front].rules(place)
