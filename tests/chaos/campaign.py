@@ -58,13 +58,13 @@ class Campaign:
         self._config.write_text(text, encoding="utf-8")
         self._config.chmod(0o600)
 
-    def run(self) -> Comparison:
-        """All kills, then peace, then the comparison.
+    def run(self, seconds: float = float("inf")) -> Comparison:
+        """All kills (or as many as begin in ``seconds``), then peace, then the comparison.
 
         :raises Stuck: the pool did not come back, or halted.
         """
         try:
-            for _ in range(self._kills):
+            while self.kills < self._kills and time.monotonic() - self._began < seconds:
                 self._one_kill()
             return self._make_peace()
         finally:
@@ -221,6 +221,7 @@ def main(arguments: list[str]) -> int:
     parser.add_argument("--kills", type=int, default=200)
     parser.add_argument("--seed", default="random", help="a number, or random")
     parser.add_argument("--postgres", metavar="URL", help="an empty PostgreSQL database for the ledger, or own; else SQLite")
+    parser.add_argument("--minutes", type=float, default=float("inf"), help="make peace after so long, with fewer kills")
     parser.add_argument("--keep", action="store_true", help="keep the folder with all logs and the ledger")
     chosen = parser.parse_args(arguments)
     seed = secrets.randbelow(2**31) if chosen.seed == "random" else int(chosen.seed)
@@ -231,7 +232,7 @@ def main(arguments: list[str]) -> int:
     url = database.new_database() if database else chosen.postgres or f"sqlite:///{folder / 'ledger.sqlite'}"
     campaign = Campaign(folder, chosen.kills, seed, url, database)
     try:
-        found = campaign.run()
+        found = campaign.run(chosen.minutes * 60)
     except Stuck as stuck:
         say(f"seed {seed}: after {campaign.kills} kills: {stuck}\nthe logs are in {folder}")
         return 1

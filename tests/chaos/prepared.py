@@ -6,9 +6,10 @@ starts it: the crash point, or nothing. From there on it is ``python ilp.py --co
 
 import os
 import sys
+from importlib import import_module
 
 from execution import intake
-from runtime import options, service
+from runtime import options
 from runtime.crash_points import VARIABLE
 
 #: The campaign's person is asked about an unproven withdrawal sooner: its world runs faster. In microseconds.
@@ -17,7 +18,7 @@ intake.UNPROVEN = 15_000_000
 
 def main(config: str) -> int:
     """Wait for the line, then run; the exit code."""
-    assert service.run is not None
+    import_module("runtime.service")  # with all that it needs; options.main would import it only now
     line = sys.stdin.readline()
     if not line:
         return 0  # nobody needs it any more

@@ -162,6 +162,7 @@ def _transfers_differ(truth: Any, connection: Connection, opening: Mapping[str, 
     for ticker, amount in kept.get("outside", {}).items():
         if gap := amount + opening.get(ticker, ZERO):
             found.append(f"{gap:+f} {ticker} were booked as the operator's own")
-    for account in ("difference",):
-        found += [f"{amount} {ticker} were accepted as a difference" for ticker, amount in kept.get(account, {}).items()]
-    return found
+    return [
+        *found,
+        *(f"{amount} {ticker} were accepted as a difference" for ticker, amount in kept.get("difference", {}).items()),
+    ]
