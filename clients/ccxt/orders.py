@@ -13,6 +13,7 @@ from clients.ccxt.mapping import reading
 from clients.ccxt.memory import Memory
 from clients.ccxt.options import Options
 from clients.errors import OutcomeUnknown, Reason, Refused
+from clients.steps import check_steps
 from model.instrument import Instrument
 from model.money import plain
 from model.shapes import OrderShape, SideName
@@ -73,16 +74,8 @@ class Orders:
 
     def _check(self, instrument: Instrument, quantity: Decimal, price: Decimal, side: str) -> None:
         """Refuse here what ccxt would round without a word: it cuts quantities and rounds prices."""
+        check_steps(self.venue, "create_order", instrument, quantity, price, side)
         contract = instrument.contract
-        if side not in ("BUY", "SELL"):
-            raise Refused(self.venue, "create_order", f"side {side!r} is neither BUY nor SELL")
-        if not price.is_finite() or price <= 0 or instrument.round_bid(price) != price:
-            raise Refused(self.venue, "create_order", f"{price} is not a multiple of {plain(instrument.tick)}", Reason.PRICE)
-        if not quantity.is_finite() or quantity <= 0 or instrument.round_quantity(quantity) != quantity:
-            raise Refused(self.venue, "create_order", f"{quantity} is not a multiple of {plain(instrument.lot)}", Reason.SIZE)
-        if not instrument.accepts(quantity, price):
-            least = f"{plain(instrument.min_quantity)} {instrument.base} and {plain(instrument.min_value)} {instrument.quote}"
-            raise Refused(self.venue, "create_order", f"{quantity} at {price} is below the minimum of {least}", Reason.SIZE)
         if Decimal(self._library.exchange.price_to_precision(contract, plain(price))) != price:
             raise Refused(self.venue, "create_order", f"{price} has more digits than the venue takes", Reason.PRICE)
 

@@ -13,6 +13,7 @@ from clients.kraken.faults import VENUE
 from clients.kraken.rest import KrakenRest
 from clients.kraken.wire import OVER, Market, Pair, reading
 from clients.parsing import text
+from clients.steps import check_steps
 from model.money import plain
 from model.shapes import OrderShape, SideName
 
@@ -33,7 +34,7 @@ class Orders:
         self, pair: Pair, quantity: Decimal, price: Decimal, side: SideName, client_id: str | None, flags: frozenset[str]
     ) -> str:
         """AddOrder, a limit order; ``flags`` of ``post_only``, ``immediate``. Off-step values never leave."""
-        _check(pair, quantity, price, side)
+        check_steps(VENUE, "AddOrder", pair.instrument, quantity, price, side)
         form = {
             "pair": pair.id,
             "type": "buy" if side == "BUY" else "sell",
@@ -98,17 +99,3 @@ class Orders:
         result = await self._rest.private("OpenOrders")
         with reading("OpenOrders"):
             return wire.orders(result["open"], self._market)
-
-
-def _check(pair: Pair, quantity: Decimal, price: Decimal, side: str) -> None:
-    """Refuse here what the venue would refuse, or worse: round."""
-    instrument = pair.instrument
-    if side not in ("BUY", "SELL"):
-        raise Refused(VENUE, "AddOrder", f"side {side!r} is neither BUY nor SELL")
-    if not price.is_finite() or price <= 0 or instrument.round_bid(price) != price:
-        raise Refused(VENUE, "AddOrder", f"{price} is not a multiple of {plain(instrument.tick)}", Reason.PRICE)
-    if not quantity.is_finite() or quantity <= 0 or instrument.round_quantity(quantity) != quantity:
-        raise Refused(VENUE, "AddOrder", f"{quantity} is not a multiple of {plain(instrument.lot)}", Reason.SIZE)
-    if not instrument.accepts(quantity, price):
-        least = f"{plain(instrument.min_quantity)} {instrument.base} and {plain(instrument.min_value)} {instrument.quote}"
-        raise Refused(VENUE, "AddOrder", f"{quantity} at {price} is below the minimum of {least}", Reason.SIZE)
