@@ -16,13 +16,17 @@ LEAST_FREE = 500_000_000
 
 def vitals(pool: "Pool") -> tuple[Vital, ...]:
     """All that is known. Cheap: nothing is asked for here but the file system's own count of what is free."""
-    found = [_clock(pool.parts.feeds[place].name, getattr(pool.parts.clients[place], "clock_offset", None)) for place in PLACES]
-    return (*(vital for vital in found if vital is not None), _budget(pool), *_ledger(pool), _reactor(pool))
+    clients = {pool.parts.feeds[place].name: pool.parts.clients[place] for place in PLACES}
+    # Not every venue tells its time.
+    clocks = [
+        _clock(name, getattr(client, "clock_offset", None)) for name, client in clients.items() if hasattr(client, "clock_offset")
+    ]
+    return (*clocks, _budget(pool), *_ledger(pool), _reactor(pool))
 
 
-def _clock(name: str, offset: float | None) -> Vital | None:
+def _clock(name: str, offset: float | None) -> Vital:
     if offset is None:
-        return None
+        return Vital(f"{name} clock", "as ours, as far as can be told")
     problem = f"its clock and ours differ by more than {MOST_SKEW:g} s" if abs(offset) > MOST_SKEW else ""
     return Vital(f"{name} clock", f"{offset:+.2f} s from ours", problem)
 

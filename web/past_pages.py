@@ -54,7 +54,7 @@ class PastPages:
         times = found["columns"]["timestamp"]
         step = max(1, len(times) // _ROWS)
         rows = [{name: values[n] for name, values in found["columns"].items()} for n in range(0, len(times), step)]
-        return {"range": chosen, "rows": rows[::-1]}
+        return {"chosen": chosen, "rows": rows[::-1]}
 
     async def _hedge(self, request: Request, id: str) -> bytes:
         person = self.person(request)
