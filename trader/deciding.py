@@ -86,7 +86,7 @@ class Decider:
     ``module`` is run as the worker; ``start_up`` is what its first answer may take besides its time limit, in seconds.
     """
 
-    def __init__(self, reactor: Any, module: str = "trader.worker", start_up: float = START_UP) -> None:
+    def __init__(self, reactor: Any, module: str = "trader", start_up: float = START_UP) -> None:
         self._reactor = reactor
         self._module = module
         self._start_up = start_up

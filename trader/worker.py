@@ -1,12 +1,10 @@
-"""The process that decides: reads one question at a time from its standard input, answers on its standard output.
+"""What ``python -m trader`` does: reads one question at a time from standard input, answers on standard output.
 
 It is a process of its own so that a hung solver can be ended for good: it can neither block the reactor nor act late.
 Frames are a four-byte length and a pickle, between a parent and its own child over a pipe that nobody else can reach.
 """
 
 import pickle
-import signal
-import sys
 import time
 from decimal import Decimal
 from typing import BinaryIO
@@ -40,9 +38,3 @@ def serve(questions: BinaryIO, answers: BinaryIO) -> None:
         reply = pickle.dumps(answer(snapshot, settings), pickle.HIGHEST_PROTOCOL)
         answers.write(LENGTH.pack(len(reply)) + reply)
         answers.flush()
-
-
-if __name__ == "__main__":
-    # Ctrl-C reaches the whole group; the parent ends this process when it has stopped trading.
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
-    serve(sys.stdin.buffer, sys.stdout.buffer)
