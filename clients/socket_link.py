@@ -229,9 +229,14 @@ class SocketLink:
         self.last_heard = self._surroundings.microseconds()
 
     def _watch(self) -> None:
-        """Look again after half the silence limit: one silent half is asked about, two are the end."""
+        """Look again when half the silence limit is over, which is asked about, and then when all of it is: the end.
+
+        Counted from the last message: counted from the last look, an answer that came just after it would be old too soon.
+        """
         self._stop_timer()
-        self._timer = self._clock.callLater(self._silence_limit / 2, self._look)
+        silence, half = self._clock.seconds() - self._heard_at, self._silence_limit / 2
+        due = half if silence < half else self._silence_limit
+        self._timer = self._clock.callLater(max(0.0, due - silence), self._look)
 
     def _look(self) -> None:
         self._timer = None
