@@ -101,14 +101,15 @@ class Quotes:
         return found
 
     def follow(self) -> None:
-        """Take back what offers too much by now, and offer what is still right instead. Nothing is offered closer."""
+        """Take back what offers too much by now; :meth:`converge` offers what is still right instead. Nothing is offered
+        closer than it was decided."""
         for slot, now in self.overtaken().items():
             if now is None:
                 self._wanted.pop(slot, None)
                 self.reasons[slot[0].value] = "the source has moved: deciding anew"
             else:
                 self._wanted[slot] = now
-        self.converge()
+        self._withdraw()
 
     def pull(self, reason: str) -> None:
         """Have no quotes, for ``reason``. Safe to repeat."""

@@ -20,8 +20,8 @@ from model.records import DecisionRecord
 from model.settings import Settings
 from model.snapshot import Snapshot, to_json
 from trader.gathering import Gatherer
-from trader.guards import limited
-from trader.parts import Parts
+from trader.guards import limited, positioned
+from trader.parts import PLACES, Parts
 from trader.repricing import SourceMove
 
 #: A decision overtaken by a fill is not acted on but taken again; so often in a row at most, then its quotes are used.
@@ -36,6 +36,7 @@ class Cycle:
     def __init__(self, parts: Parts, gatherer: Gatherer, settings: Callable[[], Settings], may_trade: Callable[[], bool]) -> None:
         self.decision: Decision | None = None
         self.snapshot: Snapshot | None = None
+        #: Decisions in a row that came to nothing; what was not decided for lack of inputs does not count.
         self.failures = 0
         self.trouble = ""
         self.decided: Callable[[], None] = lambda: None
@@ -92,6 +93,7 @@ class Cycle:
         decision = await self._parts.decider.decide(snapshot, settings)
         self.decision, self.snapshot = decision, snapshot
         if decision.verdict is not Verdict.ACT:
+            self.failures += 1
             self._fail(decision.reason)
             return
         self.failures, self.trouble = 0, ""
@@ -103,13 +105,12 @@ class Cycle:
         if stuck:
             decision = attrs.evolve(decision, quotes=(), no_quote={side.value: stuck for side in Side})
         rate = snapshot.fiat.best_bid.price if snapshot.fiat.best_bid else ZERO
+        held = {place: self._parts.books.balance(place, self._settings().btc) for place in PLACES}
+        decision = positioned(decision, self._parts.limits, held, snapshot.source.instrument)
         return limited(decision, self._parts.limits, rate, snapshot.source.instrument)
 
     def _fail(self, reason: str) -> None:
-        self.failures += 1
         self.trouble = reason
-        if self.failures == self._parts.limits.max_failed_cycles:
-            self.log.error("{count} rounds in a row have failed: {reason}", count=self.failures, reason=reason)
         if self._may_trade():
             self._parts.quotes.pull(reason)
 
@@ -123,10 +124,11 @@ class Cycle:
         transfers = () if is_overtaken else decision.transfers
         id = parts.names.next()
         self._followed = partial(self._remember, id, decision, settings, snapshot)
-        if trade is not None or transfers or parts.quotes.would_change(decision.quotes):
-            self._remember_followed()
+        is_news = trade is not None or transfers or parts.quotes.would_change(decision.quotes)
         since = SourceMove(snapshot, lambda: parts.feeds["source"].book, settings.max_slippage)
         parts.quotes.want(decision.quotes, decision.no_quote, id, since)
+        if is_news:
+            self._remember_followed()
         if trade is not None:
             parts.hedges.cover(trade, self._who_asks(settings))
         parts.quotes.converge()
@@ -140,8 +142,9 @@ class Cycle:
         """The source has moved: take back what offers too much by now, without waiting for the decision that is asked for."""
         quotes = self._parts.quotes
         if self._may_trade() and quotes.overtaken():
-            self._remember_followed()  # the orders that follow name it
             quotes.follow()
+            self._remember_followed()  # before the orders that name it, but after the cancels: they are in a hurry
+            quotes.converge()
             self.request()
 
     def _remember_followed(self) -> None:

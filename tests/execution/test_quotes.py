@@ -200,6 +200,7 @@ class FollowingTests(QuotesCase):
         """The source has moved the quotes ``by`` so much since the decision; or so much that there should be none."""
         self.by, self.is_there = D(by), is_there
         self.quotes.follow()
+        self.quotes.converge()
         self.s.clock.advance(0)
 
     def want(self, *quotes: Quote) -> None:
