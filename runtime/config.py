@@ -4,7 +4,7 @@ The keys, their units and what is allowed stand in :mod:`runtime.config_sections
 """
 
 import os
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from decimal import Decimal
 from pathlib import Path
 from typing import Any, TypeVar, cast
@@ -69,17 +69,24 @@ S = TypeVar("S", bound=Section)
 _MOST_USEFUL_PENALTY = Decimal("0.01")
 _CONNECTIONS = ("source_connection", "target_connection", "fiat_connection")
 _LEDGERS = ("sqlite:", "postgresql:", "postgresql+psycopg:")
+_LOOPBACK = Web(False, 0, "127.0.0.1", None, None, None)
 _SETTINGS = frozenset(field.name for field in attrs.fields(Settings))
 
 
-def load(path: Path, environment: Mapping[str, str] = os.environ, is_offline: bool = False) -> Config:
+def load(
+    path: Path,
+    environment: Mapping[str, str] = os.environ,
+    is_offline: bool = False,
+    find: Callable[[str], object] | None = None,
+) -> Config:
     """Read and check a config file.
 
     :param is_offline: nothing will be connected to: secrets that are not there do not matter.
+    :param find: finds the class of a name in [modules] or raises ValueError; None: the names are not looked up.
     :raises ConfigError: with all problems.
     :raises OSError: if the file cannot be read.
     """
-    return _build(read(path), path, environment, is_offline)
+    return _build(read(path), path, environment, is_offline, find)
 
 
 def parse_sections(sections: Mapping[str, Mapping[str, str]], environment: Mapping[str, str] = os.environ) -> Config:
@@ -114,8 +121,14 @@ def penalty_warnings(penalty: Decimal) -> tuple[str, ...]:
     return (f"[valuation] deviation_penalty is {penalty}; above {_MOST_USEFUL_PENALTY} more of it only makes more transfers",)
 
 
-def _build(source: Source, path: Path | None, environment: Mapping[str, str], is_offline: bool) -> Config:
-    reader = _Reader(source, Access(source, environment, is_offline, "sandbox" in source.sections))
+def _build(
+    source: Source,
+    path: Path | None,
+    environment: Mapping[str, str],
+    is_offline: bool,
+    find: Callable[[str], object] | None = None,
+) -> Config:
+    reader = _Reader(source, Access(source, environment, is_offline, "sandbox" in source.sections), find)
     return reader.read(path)
 
 
@@ -125,6 +138,7 @@ class _Reader:
 
     source: Source
     access: Access
+    find: Callable[[str], object] | None = None
     problems: list[Problem] = Factory(list)
     parts: dict[type[Section], Section] = Factory(dict)
 
@@ -137,7 +151,9 @@ class _Reader:
         for name, model in KEYED.items():
             self._read_part(name, model)
         connections = [self.access.connection(section) for section in _CONNECTIONS]
-        users = self.access.users(self._web(self._part(Webserver))) if Webserver in self.parts else {}
+        self._check_modules()
+        # A mistake in [webserver] does not hide those in [users].
+        users = self.access.users(self._web(self._part(Webserver)) if Webserver in self.parts else _LOOPBACK)
         balances = self._balances()
         overrides = self._overrides()
         ledger_url = self._ledger_url(path)
@@ -215,6 +231,14 @@ class _Reader:
         for name in self.source.sections:
             if name not in known:
                 self._complain(name, "", f"unknown section{meant(name, known)}")
+
+    def _check_modules(self) -> None:
+        for place, name in self.parts.get(ModulesSection, ()):
+            try:
+                if self.find is not None:
+                    self.find(name)
+            except ValueError as error:
+                self._complain("modules", place, str(error))
 
     def _tickers(self) -> Tickers:
         part = self._part(TickersSection)

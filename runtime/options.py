@@ -113,14 +113,12 @@ def _parser() -> ArgumentParser:
 def _config(options: Options) -> Config:
     path = options.config
     try:
-        config = load(path, is_offline=options.snapshot is not None)
+        is_offline = options.snapshot is not None
+        return load(path, is_offline=is_offline, find=None if is_offline else registry.finder(path))
     except FileNotFoundError:
         raise ConfigError([Problem(str(path), None, "", "", f"there is no such file; {_remedy(path)}")]) from None
     except OSError as error:
         raise ConfigError([Problem(str(path), None, "", "", f"cannot be read: {error.strerror}")]) from None
-    if options.snapshot is None:
-        registry.check(config)
-    return config
 
 
 def _remedy(path: Path) -> str:

@@ -10,7 +10,7 @@ from typing import Any
 
 from clients.closed import CLOSED
 from clients.surroundings import Surroundings
-from runtime.config_values import Config, Connection
+from runtime.config_values import Connection
 from runtime.problems import ConfigError, Problem
 
 _OURS = "clients"
@@ -18,21 +18,10 @@ _OURS = "clients"
 _EXTRAS: Mapping[str, str] = {"ccxt": "pip install '.[ccxt]'"}
 
 
-def check(config: Config) -> None:
-    """Find all three classes, so that what is wrong with any of them is known before anything starts.
-
-    :raises ConfigError: with all problems.
-    """
-    if config.path is not None:
-        _allow_modules_beside(config.path)
-    problems: list[Problem] = []
-    for place in ("source", "target", "fiat"):
-        try:
-            find(getattr(config.modules, place))
-        except ValueError as error:
-            problems.append(Problem(str(config.path or "config"), None, "modules", place, str(error)))
-    if problems:
-        raise ConfigError(problems)
+def finder(path: Path) -> Callable[[str], object]:
+    """:func:`find` for the config ``path``: modules in its folder are found too, from now on."""
+    _allow_modules_beside(path)
+    return find
 
 
 def find(name: str) -> Callable[..., Any]:

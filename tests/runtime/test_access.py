@@ -127,6 +127,12 @@ class UserTests(SynchronousTestCase):
             self.assertIn("hash-password", str(raised.exception))
             self.assertNotIn("hunter22", str(raised.exception))
 
+    def test_not_hidden_by_the_webserver(self) -> None:
+        """What is wrong with a user is told together with what is wrong with [webserver]."""
+        with self.assertRaises(ConfigError) as raised:
+            parse_sections(sections(users={"admin": "admin"}, webserver={"port": "none"}), {})
+        self.assertEqual({problem.section for problem in raised.exception.problems}, {"users", "webserver"})
+
     def test_admin_is_refused(self) -> None:
         """The seed's default user is refused everywhere but in the sandbox."""
         with self.assertRaises(ConfigError):

@@ -12,9 +12,9 @@ from twisted.trial.unittest import SynchronousTestCase
 from clients.interface import ExchangeClient
 from clients.surroundings import Surroundings
 from runtime import registry
-from runtime.config import ConfigError, Connection, load, parse_sections
+from runtime.config import ConfigError, Connection, load
 from runtime.secrets import Secret
-from tests.runtime.configs import ORIGINAL, sections, written
+from tests.runtime.configs import ORIGINAL, written
 
 HERE = "tests.runtime.test_registry"
 SURROUNDINGS = Surroundings(Clock())
@@ -70,11 +70,13 @@ class FindTests(SynchronousTestCase):
             self.assertIn("clients.kraken.Kraken", str(raised.exception))
 
     def test_check_tells_all(self) -> None:
-        """All modules that cannot be had are told at once."""
-        config = parse_sections(sections(modules={"source": "no.Such", "target": "nor.This", "fiat": f"{HERE}.Seedling"}), {})
+        """All modules that cannot be had are told at once, with their lines, and with what else is wrong."""
+        text = ORIGINAL.replace("sputnik.Sputnik", "no.Such").replace("yahoo.Yahoo", f"{HERE}.Seedling").replace("= 5\n", "= x\n")
+        path = written(text)
         with self.assertRaises(ConfigError) as raised:
-            registry.check(config)
-        self.assertEqual([problem.key for problem in raised.exception.problems], ["source", "target"])
+            load(path, {}, find=registry.finder(path))
+        found = [(problem.line, problem.key) for problem in raised.exception.problems]
+        self.assertEqual(found, [(2, "source"), (3, "target"), (48, "period")])
 
     def test_own_module_beside_the_config(self) -> None:
         """A module in the config's folder is found, and an error in it is told as the config's."""
@@ -85,7 +87,7 @@ class FindTests(SynchronousTestCase):
         (path.parent / "beside_the_config.py").write_text("class Mine: pass\n")
         (path.parent / "broken_beside.py").write_text("1 / 0\n")
         with self.assertRaises(ConfigError) as raised:
-            registry.check(load(path, {}))
+            load(path, {}, find=registry.finder(path))
         (problem,) = raised.exception.problems
         self.assertIn("[modules] fiat: broken_beside.Mine: the module cannot be imported: ZeroDivisionError", str(problem))
 
@@ -140,7 +142,6 @@ class ConstructTests(SynchronousTestCase):
         environment = {"KRAKEN_ID": "key", "KRAKEN_SECRET": "c2VjcmV0", "CONSOLE_HASH": "$argon2x"}
         environment |= {"SOURCE_SECRET": "word", "TARGET_SECRET": "word"}
         for path in (Path(__file__).parents[2] / "ilp_example_config").glob("*_*.ini"):
-            config = load(path, environment)
-            registry.check(config)
+            config = load(path, environment, find=registry.find)
             for place in ("source", "target", "fiat"):
                 registry.construct(getattr(config.modules, place), getattr(config, place), SURROUNDINGS)
