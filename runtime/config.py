@@ -40,7 +40,20 @@ from runtime.config_sections import (
     required,
 )
 from runtime.config_source import Source, read
-from runtime.config_values import Config, Connection, Dog, Keep, LogOptions, Modules, Notices, Role, Tickers, User, Web
+from runtime.config_values import (
+    SANDBOX,
+    Config,
+    Connection,
+    Dog,
+    Keep,
+    LogOptions,
+    Modules,
+    Notices,
+    Role,
+    Tickers,
+    User,
+    Web,
+)
 from runtime.config_watching import notices_of, watchdog_of
 from runtime.problems import CannotStart, ConfigError, Problem
 from runtime.secrets import Secret, exposure, password_in
@@ -121,6 +134,14 @@ def penalty_warnings(penalty: Decimal) -> tuple[str, ...]:
     return (f"[valuation] deviation_penalty is {penalty}; above {_MOST_USEFUL_PENALTY} more of it only makes more transfers",)
 
 
+def paper_warnings(source: Connection, target: Connection) -> tuple[str, ...]:
+    """A sentence on a pool of which one half is imagined."""
+    real = [place for place in (source, target) if place.paper is None]
+    if len(real) != 1 or real[0].endpoint == SANDBOX:
+        return ()
+    return (f"[{real[0].section}] IS NOT PAPER, THE OTHER EXCHANGE IS: REAL ORDERS WILL ANSWER TO IMAGINED ONES",)
+
+
 def _build(
     source: Source,
     path: Path | None,
@@ -156,7 +177,7 @@ class _Reader:
         users = self.access.users(self._web(self._part(Webserver)) if Webserver in self.parts else _LOOPBACK)
         balances = self._balances()
         overrides = self._overrides()
-        ledger_url = self._ledger_url(path)
+        ledger_url = self._ledger_url(path, connections)
         notices = notices_of(self._part(NotifySection), self.access) if NotifySection in self.parts else Notices()
         dog = self._watchdog(connections, ledger_url, path)
         self._check_edges()
@@ -195,7 +216,11 @@ class _Reader:
             users=users,
             log=LogOptions(log.level, log.json_file),
             sandbox=self.source.sections.get("sandbox"),
-            warnings=(*self.access.warnings, *penalty_warnings(self._part(Valuation).deviation_penalty)),
+            warnings=(
+                *self.access.warnings,
+                *paper_warnings(source, target),
+                *penalty_warnings(self._part(Valuation).deviation_penalty),
+            ),
             choices=self._choices(balances),
             keep=Keep(self._part(Ledger).keep_days, self._part(Ledger).keep_mb),
         )
@@ -297,11 +322,16 @@ class _Reader:
         files = (part.ssl_key, part.ssl_cert, part.ssl_cert_chain)
         return Web(bool(part.ssl), part.port, host, *files, is_self_signed, part.proxy, names)
 
-    def _ledger_url(self, path: Path | None) -> str:
+    @staticmethod
+    def _papers(connections: list[Connection]) -> list[Connection]:
+        return [connection for connection in connections if connection.paper is not None]
+
+    def _ledger_url(self, path: Path | None, connections: list[Connection]) -> str:
         part = self.parts.get(Ledger)
         url = part.url if isinstance(part, Ledger) else None
         if url is None:
-            return f"sqlite:///var/ilp-{path.stem if path else 'pool'}.sqlite"
+            # Imagined money never shares a ledger with real money.
+            return f"sqlite:///var/ilp-{path.stem if path else 'pool'}{'-paper' if self._papers(connections) else ''}.sqlite"
         resolved = self.access.text("ledger", "url", url, is_secret=bool(password_in(url)))
         if resolved and not resolved.startswith(_LEDGERS):
             # Not quoted: it may hold a password.
@@ -309,8 +339,8 @@ class _Reader:
         return resolved
 
     def _watchdog(self, connections: list[Connection], ledger_url: str, path: Path | None) -> Dog | None:
-        """None for the built-in sandbox: it dies with the pool, and its orders with it."""
-        if Watchdog not in self.parts or "sandbox" in self.source.sections:
+        """None for the built-in sandbox and for paper: these orders die with the pool."""
+        if Watchdog not in self.parts or "sandbox" in self.source.sections or self._papers(connections):
             return None
         source, target, _ = connections
         return watchdog_of(self._part(Watchdog), self.access, source, target, ledger_url, path.stem if path else "pool")

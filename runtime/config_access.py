@@ -7,6 +7,9 @@ from typing import cast, get_args
 
 from attrs import Factory, define
 
+from clients.paper.options import PAPER_KEYS, read_paper_options
+from model.money import ZERO
+from runtime.config_fields import FLAG
 from runtime.config_source import Source
 from runtime.config_values import SANDBOX, Connection, Role, User, Web
 from runtime.problems import Problem
@@ -16,6 +19,8 @@ _CONNECTION_KEYS = ("endpoint", "id", "secret", "secret_file")
 #: Those that hold the pool's money.
 _EXCHANGES = ("source_connection", "target_connection")
 _ROLES = get_args(Role)
+#: The key that makes an account a simulated one.
+PAPER = "paper"
 
 
 @define
@@ -42,10 +47,32 @@ class Access:
                 self._complain(section, "secret_file", "the secret is written here already; keep one of secret and secret_file")
             values["secret"] = self.text(section, "secret_file", f"file:{given['secret_file']}")
         self._check_endpoint(section, values.get("endpoint", ""))
-        options = {key: value for key, value in values.items() if key not in _CONNECTION_KEYS}
+        paper = self._paper(section, values)
+        options = {key: value for key, value in values.items() if key not in (*_CONNECTION_KEYS, PAPER, *PAPER_KEYS)}
         for key in options:
             self._check_spelling(section, key)
-        return Connection(section, values.get("endpoint", ""), values.get("id", ""), Secret(values.get("secret", "")), options)
+        secret = Secret(values.get("secret", ""))
+        return Connection(section, values.get("endpoint", ""), values.get("id", ""), secret, options, paper)
+
+    def _paper(self, section: str, values: Mapping[str, str]) -> dict[str, str] | None:
+        """The keys of a simulated account; None where the account is a real one."""
+        keys = {key: value for key, value in values.items() if key in PAPER_KEYS}
+        is_paper = False
+        try:
+            is_paper = FLAG.parse(values.get(PAPER) or "false")
+        except ValueError:
+            self._complain(section, PAPER, f"got {values[PAPER]!r}; allowed: {FLAG.allowed}")
+        if section not in _EXCHANGES and is_paper:
+            self._complain(section, PAPER, "there is no account here that could be simulated; leave it out")
+        if not is_paper:
+            for key in keys:
+                self._complain(section, key, f"belongs to a simulated account; write {PAPER} = true too, or leave it out")
+            return None
+        try:
+            read_paper_options(keys, {}, ZERO)
+        except ValueError as error:
+            self._complain(section, PAPER, str(error))
+        return keys
 
     def _check_endpoint(self, section: str, endpoint: str) -> None:
         # What is play money may be shown and shared, so play and real exchanges must not meet in one config.

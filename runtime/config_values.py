@@ -52,7 +52,8 @@ class Tickers:
 class Connection:
     """How to reach one exchange. ``endpoint`` ``sandbox`` means the built-in one; empty means the client's own default.
 
-    ``options`` are the other keys of the section; they may hold secrets and are not shown.
+    ``options`` are the other keys of the section; they may hold secrets and are not shown. ``paper``: the keys of a simulated
+    account on this exchange's market (:mod:`clients.paper.options`); None: the account is a real one.
     """
 
     section: str
@@ -60,6 +61,7 @@ class Connection:
     id: str = ""
     secret: Secret = field(factory=Secret)
     options: Mapping[str, str] = field(factory=dict, repr=False)
+    paper: Mapping[str, str] | None = None
 
     def secret_texts(self) -> tuple[str, ...]:
         """All that must not be seen."""
@@ -193,6 +195,17 @@ class Config:
     def is_sandbox(self) -> bool:
         """Whether the exchanges are the built-in simulated ones."""
         return self.sandbox is not None
+
+    @property
+    def is_paper(self) -> bool:
+        """Whether both exchanges have simulated accounts, so that no real money is at stake."""
+        return self.source.paper is not None and self.target.paper is not None
+
+    @property
+    def begins_anew(self) -> bool:
+        """Whether the world that the ledger tells of ends with the process: the sandbox's, or a paper account without a file."""
+        papers = [place.paper for place in (self.source, self.target) if place.paper is not None]
+        return self.is_sandbox or any(not paper.get("paper_file") for paper in papers)
 
     def variances_wanted(self) -> tuple[str, ...]:
         """The contracts whose variance no override fixes, so that their history is needed."""

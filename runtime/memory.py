@@ -10,9 +10,10 @@ from runtime.problems import CannotStart
 
 
 def prepare(config: Config) -> None:
-    """Make the folder of the ledger's file. The sandbox's world begins anew at each start, so its ledger is emptied.
+    """Make the folder of the ledger's file. The sandbox's world begins anew at each start, and so do paper accounts
+    without a file: then the ledger is emptied.
 
-    Only a ledger that a sandbox has made is ever emptied: it has a file ``....sandbox`` beside it.
+    Only a ledger that such a start has made is ever emptied: it has a file ``....sandbox`` beside it.
 
     :raises CannotStart: the place cannot be written, another pool uses the ledger, or it is not a sandbox's.
     """
@@ -22,7 +23,7 @@ def prepare(config: Config) -> None:
     path = Path(str(url.database))
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        if config.is_sandbox:
+        if config.begins_anew:
             _empty(path)
     except OSError as error:
         raise CannotStart(f"the ledger {path}: {error.strerror}") from None
@@ -37,7 +38,9 @@ def _empty(path: Path) -> None:
         except BlockingIOError:
             raise CannotStart(f"another pool is using the ledger {path}") from None
         if path.exists() and not mark.exists():
-            raise CannotStart(f"the ledger {path} is not a sandbox's, which would empty it; name another in [ledger] url")
+            raise CannotStart(
+                f"the ledger {path} is not a sandbox's or a paper account's, which would empty it; name another in [ledger] url"
+            )
         mark.touch()
         for suffix in ("", "-wal", "-shm"):
             _beside(path, suffix).unlink(missing_ok=True)

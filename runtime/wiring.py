@@ -10,6 +10,7 @@ from typing import Any
 import attrs
 from sqlalchemy.engine import make_url
 
+from clients.paper import PaperNetwork
 from clients.surroundings import Surroundings
 from execution.addresses import Addresses
 from execution.books import Books
@@ -28,7 +29,7 @@ from market.feed import VenueFeed
 from model.notice import Notify, nobody
 from model.settings import Settings
 from model.transfer import Place
-from runtime import memory, registry
+from runtime import memory, paper, registry
 from runtime.config_values import Config, Connection
 from runtime.crash_points import VARIABLE, CrashPoint
 from runtime.parameters import current_texts, parse_changes
@@ -60,13 +61,16 @@ def clients(
     :raises runtime.problems.ConfigError: a class that cannot be found or will not have what the config says.
     """
 
+    network = PaperNetwork()
+
     def make(module: str, connection: Connection) -> Any:
         if connection.endpoint == "sandbox":
             kind = next((kind for kind in endpoints if f".{kind}." in f".{module.lower()}."), "")
             id, secret = keys.get(kind, ("", ""))
             hidden = type(connection.secret)(secret)
             connection = attrs.evolve(connection, endpoint=endpoints.get(kind, ""), id=id, secret=hidden)
-        return registry.construct(module, connection, surroundings)
+        client = registry.construct(module, connection, surroundings)
+        return client if connection.paper is None else paper.around(client, connection, config, surroundings, network)
 
     return Clients(
         make(config.modules.source, config.source),
