@@ -5,8 +5,9 @@ The functions are jobs of :class:`ledger.writer.Writer`, each small, so that no 
 
 import sqlite3
 from contextlib import closing
+from typing import Any
 
-from sqlalchemy import Table, Text, cast, delete, exists, func, make_url, select
+from sqlalchemy import Select, Table, Text, cast, delete, exists, func, make_url, select
 from sqlalchemy.engine import Connection
 
 from ledger import schema
@@ -22,7 +23,8 @@ def cutoff(connection: Connection, most_bytes: int) -> int:
     Told from the size of the newest: adding up a million snapshots would keep the orders waiting.
     """
     table = schema.decisions
-    length = sum((func.length(cast(table.c[name], Text)) for name in ("snapshot", "settings", "decision")), start=0)
+    lengths = [func.length(cast(table.c[name], Text)) for name in ("snapshot", "settings", "decision")]
+    length = lengths[0] + lengths[1] + lengths[2]
     newest = select(length.label("length")).order_by(table.c.timestamp.desc()).limit(_MEASURED).subquery()
     average = connection.execute(select(func.avg(newest.c.length))).scalar_one()
     if not average:
@@ -47,7 +49,7 @@ def forget(connection: Connection, before: int, decisions_before: int, at_most: 
     return sum(_delete(connection, table, rows.limit(at_most)) for table, rows in ((decisions, old), (intents, never_traded)))
 
 
-def _delete(connection: Connection, table: Table, ids: object) -> int:
+def _delete(connection: Connection, table: Table, ids: Select[Any]) -> int:
     return connection.execute(delete(table).where(table.c.id.in_(ids))).rowcount
 
 

@@ -9,6 +9,7 @@ from twisted.logger import Logger
 from clients.errors import ExchangeError
 from clients.interface import returns_deferred
 from ledger.interface import LedgerError
+from trader.absence import Absence
 from trader.machine import READY, TRADING
 from trader.parts import PLACES
 
@@ -27,6 +28,7 @@ class Beats:
     def __init__(self, pool: "Pool") -> None:
         self._pool = pool
         self._loops: list[LoopingCall] = []
+        self._absence = Absence(pool.parts)
 
     def start(self) -> None:
         """Begin; nothing is done at once."""
@@ -57,6 +59,7 @@ class Beats:
         pool = self._pool
         pool.markout.look(pool.source_mid())
         pool.guard()
+        self._absence.look()
         problem = pool.gatherer.problem() or pool.parts.hedges.trouble
         if pool.state == TRADING and problem and not pool.parts.quotes.is_pulled:
             pool.parts.quotes.pull(problem)

@@ -13,7 +13,6 @@ from model.transfer import Place
 from trader.markout import Markout
 from trader.parts import PLACES, Parts
 
-
 #: So long the ledger may say nothing, in seconds.
 LEDGER_AGE = Decimal(5)
 
@@ -96,8 +95,17 @@ class Gatherer:
         for place in PLACES:
             as_of = self.balances_as_of.get(place)
             statuses.append(status(f"{parts.feeds[place].name} balances", as_of, parts.now(), parts.limits.balance_age))
+        statuses += [skew for place in PLACES if (skew := self._skew(place)) is not None]
         statuses.append(status("ledger", self.ledger_as_of, parts.now(), LEDGER_AGE, self.ledger_problem))
         return tuple(statuses)
+
+    def _skew(self, place: Place) -> InputStatus | None:
+        """How far the venue's clock is from ours, where its client knows and it is too far."""
+        offset, limit = getattr(self._parts.clients[place], "clock_offset", None), self._parts.limits.max_clock_skew
+        if offset is None or abs(offset) <= limit:
+            return None
+        name = f"{self._parts.feeds[place].name} clock"
+        return InputStatus(name, abs(Decimal(offset)), limit, f"{offset:+.1f} s from ours, allowed are {limit} s")
 
     def problem(self) -> str:
         """Why nothing may be quoted now; empty text when all inputs are fresh."""

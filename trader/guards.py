@@ -1,5 +1,6 @@
 """What no decision may exceed. A guard makes a decision smaller, or stops the pool; it never makes one larger."""
 
+from collections.abc import Mapping
 from decimal import Decimal
 
 import attrs
@@ -7,8 +8,9 @@ import attrs
 from model.decision import Decision, Quote, Trade
 from model.instrument import Instrument
 from model.limits import Limits
-from model.money import plain
+from model.money import ZERO, plain
 from model.order import Side
+from model.transfer import Place
 
 
 def limited(decision: Decision, limits: Limits, rate: Decimal, source: Instrument | None) -> Decision:
@@ -25,6 +27,42 @@ def limited(decision: Decision, limits: Limits, rate: Decimal, source: Instrumen
         if _has(decision.quotes, side) and not _has(kept, side):
             reasons[side.value] = f"worth more than max_order_value, {plain(most)}"
     return attrs.evolve(decision, quotes=kept, no_quote=reasons, trade=smaller(decision.trade, most, source))
+
+
+def positioned(decision: Decision, limits: Limits, held: Mapping[Place, Decimal], source: Instrument | None) -> Decision:
+    """``decision`` with nothing bought that would leave a venue with more BTC than ``max_position``; ``held``: by venue.
+
+    Bids that would be over it, all better ones filled first, are left out; a purchase at the source is made smaller.
+    """
+    most = limits.max_position
+    if most is None:
+        return decision
+    room, kept = most - held["target"], []
+    for quote in decision.quotes:
+        if quote.side is Side.BUY:
+            room -= quote.quantity
+        if quote.side is Side.SELL or room >= 0:
+            kept.append(quote)
+    reasons = dict(decision.no_quote)
+    if _has(decision.quotes, Side.BUY) and not _has(tuple(kept), Side.BUY):
+        reasons[Side.BUY.value] = f"the target holds {plain(held['target'])} BTC; max_position is {plain(most)}"
+    trade = decision.trade
+    if trade is not None and trade.side is Side.BUY:
+        trade = smaller(trade, max(ZERO, most - held["source"]) * trade.limit, source)
+    return attrs.evolve(decision, quotes=tuple(kept), no_quote=reasons, trade=trade)
+
+
+def tripped(limits: Limits, loss: Decimal, currency: str, failures: int, trouble: str) -> str:
+    """Which guard stops the pool until a person re-arms it, with the numbers; empty if none.
+
+    :param loss: today's, in ``currency``, positive.
+    :param failures: decisions in a row that came to nothing, the last one for ``trouble``.
+    """
+    if limits.max_loss_per_day is not None and loss > limits.max_loss_per_day:
+        return f"today's trades have lost {loss:.2f} {currency}; max_loss_per_day is {limits.max_loss_per_day}"
+    if failures >= limits.max_failed_cycles:
+        return f"{failures} decisions in a row came to nothing; max_failed_cycles is {limits.max_failed_cycles}: {trouble}"
+    return ""
 
 
 def _has(quotes: tuple[Quote, ...], side: Side) -> bool:

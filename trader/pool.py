@@ -26,7 +26,9 @@ from trader.chronicle import Chronicle
 from trader.covering import Covering
 from trader.cycle import Cycle
 from trader.gathering import Gatherer
+from trader.guards import tripped
 from trader.interface import BadParameters, IPool, NotNow, PoolView
+from trader.listeners import Listeners
 from trader.machine import DISCONNECTED, HALTED, INITIALIZING, READY, TRADING, TraderInputs, trader_machine
 from trader.markout import Markout
 from trader.parts import PLACES, Parts
@@ -77,8 +79,7 @@ class Pool:
         self.differences: Differences = {}
         self.fills: deque[FillRecord] = deque(maxlen=SHOWN)
         self.results = Results()
-        self._listeners: list[Callable[[], None]] = []
-        self._is_told = False
+        self._listeners = Listeners(parts.reactor)
         self._beats = Beats(self)
         self.chronicle = Chronicle(self)
         #: When each feed, by name, was last connected or lost, in microseconds.
@@ -173,6 +174,8 @@ class Pool:
             self.log.info("{was} -> {state}", was=was, state=state)
             if state in (READY, TRADING):
                 self.reason = ""
+            elif state == HALTED:
+                self.parts.notify("halted", self.reason)
         self.tell()
 
     def initialize(self) -> None:
@@ -181,6 +184,7 @@ class Pool:
         launch(self.log, "initialising", self._initialize(self._attempt))
 
     def trade(self) -> None:
+        self.cycle.failures = 0
         self.parts.hedges.resume()
         self.cycle.request()
 
@@ -221,10 +225,11 @@ class Pool:
         self._machine.halted()
 
     def guard(self) -> None:
-        """Stop, and have a person look, if today's trades have lost more than they may."""
-        limit, loss = self.parts.limits.max_loss_per_day, self.results.loss(self.gatherer.marks(self.settings))
-        if limit is not None and loss > limit and self.state == TRADING:
-            self._explain(f"today's trades have lost {loss:.2f} {self.settings.source}; max_loss_per_day is {limit}")
+        """Stop, and have a person look, if a guard has tripped."""
+        loss, cycle = self.results.loss(self.gatherer.marks(self.settings)), self.cycle
+        sentence = tripped(self.parts.limits, loss, self.settings.source, cycle.failures, cycle.trouble)
+        if sentence and self.state == TRADING:
+            self._explain(sentence)
             self._machine.halted()
 
     def _again(self) -> None:
@@ -373,19 +378,11 @@ class Pool:
     # What is shown.
 
     def subscribe(self, listener: Callable[[], None]) -> Callable[[], None]:
-        self._listeners.append(listener)
-        return lambda: self._listeners.remove(listener) if listener in self._listeners else None
+        return self._listeners.add(listener)
 
     def tell(self) -> None:
-        """Tell the listeners, once a turn however much has changed."""
-        if not self._is_told and self._listeners:
-            self._is_told = True
-            self.parts.reactor.callLater(0, self._tell_now)
-
-    def _tell_now(self) -> None:
-        self._is_told = False
-        for listener in tuple(self._listeners):
-            listener()
+        """Tell the listeners that something has changed."""
+        self._listeners.tell()
 
     def _explain(self, reason: str) -> None:
         self.reason = reason

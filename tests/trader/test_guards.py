@@ -1,7 +1,8 @@
 """What no decision may exceed, and what today's trades have brought."""
 
 from decimal import Decimal
-from typing import ClassVar
+from types import SimpleNamespace
+from typing import Any, ClassVar
 
 from twisted.trial.unittest import SynchronousTestCase
 
@@ -9,7 +10,8 @@ from model.decision import Decision, Quote, Trade, Verdict
 from model.instrument import Instrument
 from model.limits import Limits
 from model.order import Fill, Side
-from trader.guards import limited
+from trader.absence import Absence
+from trader.guards import limited, positioned, tripped
 from trader.results import DAY, Results
 
 D = Decimal
@@ -44,6 +46,89 @@ class LimitedTests(SynchronousTestCase):
         found = limited(self.decision, Limits(max_order_value=D(100)), D("0.0027"), self.instrument)
         self.assertIsNone(found.trade)
         self.assertEqual(found.quotes, ())
+
+
+class PositionedTests(SynchronousTestCase):
+    """max_position."""
+
+    def setUp(self) -> None:
+        def quote(side: Side, level: int) -> Quote:
+            return Quote(side, D(24_000_000), D("0.2"), D(1), D(1), D(1), level)
+
+        quotes = (quote(Side.BUY, 0), quote(Side.BUY, 1), quote(Side.SELL, 0))
+        self.decision = Decision(Verdict.ACT, "", 0, D(0), quotes=quotes, trade=Trade(Side.BUY, D(1), D(65000)))
+        self.instrument = Instrument("BTC/USD", D("0.1"), D("0.01"), D("0.01"))
+
+    def positioned(self, most: str | None, source: str, target: str) -> Decision:
+        limits = Limits(max_position=None if most is None else D(most))
+        return positioned(self.decision, limits, {"source": D(source), "target": D(target)}, self.instrument)
+
+    def test_no_limit(self) -> None:
+        """Without a limit nothing changes; with room enough neither."""
+        self.assertEqual(self.positioned(None, "1000", "1000"), self.decision)
+        self.assertEqual(self.positioned("5", "1", "1").quotes, self.decision.quotes)
+
+    def test_the_last_rung_goes_first(self) -> None:
+        """Room for one bid of two: the better one stays, and the ask does."""
+        found = self.positioned("2", "0", "1.7").quotes
+        self.assertEqual([(quote.side, quote.level) for quote in found], [(Side.BUY, 0), (Side.SELL, 0)])
+
+    def test_no_room(self) -> None:
+        """No bid, with the numbers; nothing is bought at a source that is full, and part where there is room for part."""
+        found = self.positioned("2", "3", "2")
+        self.assertEqual([quote.side for quote in found.quotes], [Side.SELL])
+        self.assertEqual((found.no_quote["BUY"], found.trade), ("the target holds 2 BTC; max_position is 2", None))
+        part = self.positioned("2", "1.5", "0").trade
+        assert part is not None
+        self.assertEqual(part.quantity, D("0.5"))
+
+
+class TrippedTests(SynchronousTestCase):
+    """What stops the pool."""
+
+    def test_numbers(self) -> None:
+        """Each guard says which it is, with its numbers; below its limit none does."""
+        limits = Limits(max_loss_per_day=D(100), max_failed_cycles=3)
+        self.assertEqual(tripped(limits, D(100), "USD", 2, "no proof"), "")
+        self.assertEqual(
+            tripped(limits, D("100.01"), "USD", 0, ""), "today's trades have lost 100.01 USD; max_loss_per_day is 100"
+        )
+        self.assertEqual(
+            tripped(limits, D(0), "USD", 3, "no proof"),
+            "3 decisions in a row came to nothing; max_failed_cycles is 3: no proof",
+        )
+        self.assertEqual(tripped(Limits(), D(10**9), "USD", 0, ""), "")
+
+
+class AbsenceTests(SynchronousTestCase):
+    """Venues that are gone."""
+
+    def test_told_once_and_once_when_back(self) -> None:
+        """Not before its time, not twice, and not at all for a short absence."""
+        told: list[str] = []
+        now = [0]
+        feed = SimpleNamespace(name="kraken", is_connected=False, problem="")
+        there = SimpleNamespace(name="ecb", is_connected=True, problem="")
+        parts: Any = SimpleNamespace(
+            feeds={"source": feed}, fiat=there, now=lambda: now[0], limits=Limits(), notify=lambda _kind, text: told.append(text)
+        )
+        absence = Absence(parts)
+
+        def look(second: int) -> None:
+            now[0] = second * 1_000_000
+            absence.look()
+
+        look(0)
+        look(60)
+        self.assertEqual(told, [])
+        look(61)
+        look(200)
+        feed.is_connected = True
+        look(201)
+        feed.is_connected = False
+        look(202)
+        look(250)
+        self.assertEqual(told, ["kraken has been gone for 61 s: no connection", "kraken is back"])
 
 
 class ResultsTests(SynchronousTestCase):
