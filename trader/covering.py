@@ -16,7 +16,7 @@ from model.order import Side
 from model.position import Position
 from model.settings import Settings
 from trader.gathering import Gatherer
-from trader.guards import smaller
+from trader.guards import smaller, within_position
 from trader.parts import Parts
 
 #: The step of a trade where the venue names none.
@@ -45,6 +45,7 @@ class Covering:
         cash, coins = there.get(settings.source, nothing), there.get(settings.btc, nothing)
         trade = covering(over, settings, feed.book, cash, coins, feed.instrument)
         trade = smaller(trade, parts.limits.max_order_value, feed.instrument)
+        trade = within_position(trade, parts.limits, parts.books.balance("source", settings.btc), feed.instrument)
         if trade is not None:
             parts.hedges.cover(trade, LIMIT)
 

@@ -46,10 +46,15 @@ def positioned(decision: Decision, limits: Limits, held: Mapping[Place, Decimal]
     reasons = dict(decision.no_quote)
     if _has(decision.quotes, Side.BUY) and not _has(tuple(kept), Side.BUY):
         reasons[Side.BUY.value] = f"the target holds {plain(held['target'])} BTC; max_position is {plain(most)}"
-    trade = decision.trade
-    if trade is not None and trade.side is Side.BUY:
-        trade = smaller(trade, max(ZERO, most - held["source"]) * trade.limit, source)
+    trade = within_position(decision.trade, limits, held["source"], source)
     return attrs.evolve(decision, quotes=tuple(kept), no_quote=reasons, trade=trade)
+
+
+def within_position(trade: Trade | None, limits: Limits, held: Decimal, source: Instrument | None) -> Trade | None:
+    """``trade`` made no larger than ``max_position`` allows where ``held`` BTC are at the source; None if too little is left."""
+    if trade is None or trade.side is Side.SELL or limits.max_position is None:
+        return trade
+    return smaller(trade, max(ZERO, limits.max_position - held) * trade.limit, source)
 
 
 def tripped(limits: Limits, loss: Decimal, currency: str, failures: int, trouble: str) -> str:
