@@ -41,6 +41,8 @@ class MoneyCalls:
             "GET /sapi/v1/capital/deposit/hisrec": self._deposits,
             "GET /sapi/v1/capital/withdraw/history": self._withdrawals,
             "POST /sapi/v1/capital/withdraw/apply": self._withdraw,
+            # Asked for by who wants to know which markets have margin: none has.
+            **{f"GET /sapi/v1/margin/{kind}": lambda _user, _fields: [] for kind in ("allPairs", "isolated/allPairs")},
         }
 
     # -- balances ---------------------------------------------------------------------------------------------------------
