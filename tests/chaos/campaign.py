@@ -19,13 +19,16 @@ from typing import Any
 
 from runtime.crash_points import NAMES
 from tests.chaos import config
-from tests.chaos.processes import Exchanges, Pool, Stuck, until
+from tests.chaos.processes import LOOK, Exchanges, Pool, Stuck, until
 from tests.chaos.trouble import Trouble, draw, make
-from tests.chaos.truth import Comparison, balances, compare, exposure
+from tests.chaos.truth import VENUES, Comparison, balances, compare, exposure, of_pool
 from tests.ledger.postgres import PostgresServer, server
 
 #: A start must be READY in this time without faults; with some in force they are ended after half of it. In seconds.
 READY_IN = 90.0
+#: So long its first quotes may take, until it counts as trading anyway (a venue may be down): on a loaded machine the
+#: first decision waits for its process, and a pool that is killed before it has never done anything. In seconds.
+QUOTED_IN = 10.0
 #: So long a named point may take to be passed, before the pool is killed anyway and the point comes again later.
 REACHED_IN = 4.0
 #: Points that a pool does not pass many times in a few seconds.
@@ -129,6 +132,9 @@ class Campaign:
 
         self._note("wants to trade")
         until(is_trading, lambda: f"the pool trades; it is {self._pool.state()}", READY_IN)
+        end = time.monotonic() + QUOTED_IN
+        while self._pool.is_running and not self._pool.has_quotes() and time.monotonic() < end:
+            time.sleep(LOOK)
         self._note("trades" if self._pool.is_running else "is dead by its point")
         return self._pool.is_running
 
@@ -169,7 +175,7 @@ class Campaign:
         self._pool.start()
         self._trade()
         end = time.monotonic() + 30
-        while time.monotonic() < end and not (self._is_settled() and self._is_covered()):
+        while time.monotonic() < end and not (self._is_settled() and self._is_covered() and self._has_traded()):
             self._tend()
             time.sleep(0.2)
         self._pool.say("/api/stop", {})
@@ -184,6 +190,9 @@ class Campaign:
 
     def _is_covered(self) -> bool:
         return abs(exposure(self._exchanges.truth(), config.IDEAL)) <= config.MAX_EXPOSURE
+
+    def _has_traded(self) -> bool:
+        return any(of_pool(self._exchanges.truth(), place, "fills") for place in VENUES)
 
     def _is_settled(self) -> bool:
         """Whether every withdrawal is proven to have been made or not."""

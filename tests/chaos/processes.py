@@ -156,6 +156,11 @@ class Pool:
         machine = answer["trader"]["fsm"] if answer else {"current_state": "", "reason": ""}
         return machine["current_state"], machine["reason"]
 
+    def has_quotes(self) -> bool:
+        """Whether it has orders on the target, by its own account."""
+        answer = self.say("/api/update")
+        return bool(answer and answer["state"]["target_orders"])
+
     def kill(self) -> None:
         """SIGKILL, whatever it is doing; harmless if it is dead."""
         if self._running is not None:
