@@ -42,6 +42,11 @@ class ClockSkew:
         """Whether the clocks differ by more than the reading can be wrong: then one of the two is not set right."""
         return abs(self.best.offset) > self.best.uncertainty
 
+    @property
+    def proven_offset(self) -> float | None:
+        """By how many seconds the venue's clock is ahead of ours; None while no difference can be proven."""
+        return self.best.offset if self.is_certain else None
+
     def widen(self, start: datetime, end: datetime) -> tuple[datetime, datetime]:
         """A window on the venue's clock that holds all of ``start`` to ``end`` on ours.
 

@@ -29,7 +29,6 @@ from twisted.internet.defer import Deferred, fail
 from twisted.logger import Logger
 from zope.interface import Interface, implementer
 
-from clients.clock_skew import ClockSkew
 from model.candle import Period
 from model.instrument import Instrument
 from model.shapes import BookShape, CandleShape, FeesShape, FillShape, OrderShape, PositionShape, SideName, TransactionShape
@@ -144,8 +143,6 @@ class ExchangeClient(TwistedEventEmitter):
     #: What the venue can do besides the plain calls: any of ``book_stream``, ``order_stream``, ``client_id``,
     #: ``post_only``, ``immediate``, ``amend``.
     capabilities: ClassVar[frozenset[str]] = frozenset()
-    #: How far the venue's clock is from ours, where the client asks it; ``ilp.py check`` tells it.
-    skew: ClockSkew | None = None
 
     def __init__(self, name: str) -> None:
         super().__init__()

@@ -27,6 +27,8 @@ _DESCRIPTION = """\
 Runs a liquidity pool: takes liquidity from a source exchange and offers it on a target exchange.
 
 commands:
+  check           connect to the exchanges of a config, check it against them, trade nothing
+  venues          show what each client can do
   hash-password   ask for a password (or read one line of standard input) and print the hash for [users]
 """
 _EPILOG = f"Exit codes: 0 clean stop, 2 bad config, 3 cannot start. Examples of configs are in {_EXAMPLES}/."
@@ -91,8 +93,26 @@ def hash_password(argv: Sequence[str]) -> int:
     return CLEAN
 
 
+def venues(argv: Sequence[str]) -> int:
+    """``venues``: what each client can do."""
+    from runtime import venues as table
+
+    return table.main(argv)
+
+
+def check(argv: Sequence[str]) -> int:
+    """``check``: what a config would meet at its exchanges."""
+    from runtime import checking
+
+    return checking.main(argv)
+
+
 #: What the first word may be instead of an option.
-COMMANDS: Mapping[str, Callable[[Sequence[str]], int]] = {"hash-password": hash_password}
+COMMANDS: Mapping[str, Callable[[Sequence[str]], int]] = {
+    "check": check,
+    "hash-password": hash_password,
+    "venues": venues,
+}
 
 
 def _parser() -> ArgumentParser:

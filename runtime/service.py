@@ -1,9 +1,9 @@
 """The running process: sandbox, ledger, pool and console come up in this order and go down in the reverse one."""
 
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Coroutine, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import attrs
 from twisted.internet import reactor as process_reactor
@@ -34,6 +34,8 @@ from trader.pool import Pool
 from web.app import Console
 from web.auth import User
 from web.log_lines import LogRing
+
+T = TypeVar("T")
 
 #: So long a stop may take in all, in seconds; then the process ends, and what is still out is found at the next start.
 LONGEST_STOP = 9.0
@@ -174,11 +176,19 @@ def gather_once(config: Config) -> tuple[Snapshot, Settings]:
 
     :raises CannotStart: with one sentence.
     """
-    found: list[tuple[Snapshot, Settings]] = []
+    return once(lambda surroundings: look(config, surroundings))
+
+
+def once(work: Callable[[Surroundings], Coroutine[Any, Any, T]]) -> T:
+    """Run the reactor for as long as ``work`` takes; its result.
+
+    :raises CannotStart: with one sentence.
+    """
+    found: list[T] = []
     surroundings = Surroundings(process_reactor)
 
     async def start() -> None:
-        found.append(await look(config, surroundings))
+        found.append(await work(surroundings))
         surroundings.reactor.callLater(0, surroundings.reactor.stop)
 
     async def stop() -> None:

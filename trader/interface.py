@@ -66,8 +66,9 @@ class PoolView:
     """Everything there is to show, at one moment (``timestamp``, microseconds). Newest first where there is an order.
 
     ``quote_reasons``: per side (BUY, SELL) why it is not quoted, empty text when it is. ``exposure``: BTC away from the
-    ideal, transits and hedges in flight included. ``changes``: who changed which parameters. ``profit``: today's, by part,
-    in source currency; empty where it is not known. ``vitals``: what else tells how well the pool is.
+    ideal, transits and hedges in flight included. ``is_paper``: both accounts are simulated. ``changes``: who changed which
+    parameters. ``profit``: today's, by part, in source currency; empty where it is not known. ``vitals``: what else tells
+    how well the pool is.
     """
 
     timestamp: int
@@ -93,6 +94,7 @@ class PoolView:
     result_today: Decimal = Decimal(0)
     changes: tuple[ParameterChange, ...] = ()
     profit: tuple[Term, ...] = ()
+    is_paper: bool = False
     vitals: tuple[Vital, ...] = ()
 
 

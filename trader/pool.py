@@ -60,7 +60,9 @@ class Pool:
 
     log = Logger()
 
-    def __init__(self, parts: Parts, settings: Settings, parse: Parser, describe: Describer, is_sandbox: bool) -> None:
+    def __init__(
+        self, parts: Parts, settings: Settings, parse: Parser, describe: Describer, is_sandbox: bool, is_paper: bool = False
+    ) -> None:
         self.settings = settings
         self.state = DISCONNECTED
         self.reason = "connecting"
@@ -68,6 +70,7 @@ class Pool:
         self._parse = parse
         self._describe = describe
         self.is_sandbox = is_sandbox
+        self.is_paper = is_paper
         self.markout = Markout(parts.now)
         self.gatherer = Gatherer(parts, self.markout)
         self.cycle = Cycle(parts, self.gatherer, lambda: self.settings, lambda: self.state == TRADING)

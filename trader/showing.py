@@ -20,6 +20,7 @@ def show(pool: "Pool") -> PoolView:
         state=pool.state,
         reason=pool.reason or (cycle.trouble if pool.state in (READY, TRADING) else ""),
         is_sandbox=pool.is_sandbox,
+        is_paper=pool.is_paper,
         source=_venue(pool, "source"),
         target=_venue(pool, "target"),
         fiat_name=parts.fiat.name,

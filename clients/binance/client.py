@@ -88,6 +88,11 @@ class Binance(StreamingClient):
 
     # The connection
 
+    @property
+    def clock_offset(self) -> float | None:
+        """By how many seconds the venue's clock is ahead of ours; None while no difference can be proven."""
+        return self._rest.skew.proven_offset
+
     async def _learn(self) -> None:
         await self._rest.measure_skew()
         skew = self._rest.skew

@@ -116,7 +116,7 @@ class CcxtClient(ExchangeClient):
         self._orders = Orders(self.name, self._library, self._options, clock, Memory(), self._told)
         self._account = Account(self.name, self._library, self._options, self._orders)
         self._watch = Watch(self.name, self._look, self._options.poll, clock, self._went_up, self._went_down)
-        self.skew: ClockSkew = ClockSkew(resolution=0.001)
+        self._skew = ClockSkew(resolution=0.001)
         self._books: dict[str, BookShape] = {}
         self._since: datetime = self._surroundings.now() - MARGIN
         self._late_looks = 0
@@ -172,7 +172,7 @@ class CcxtClient(ExchangeClient):
             server = await self._library.call("fetch_time")
             with reading(self.name, "fetch_time"):
                 seconds = mapping.microseconds(server) / 1_000_000
-            self.skew.observe(seconds, sent, self._surroundings.now().timestamp())
+            self._skew.observe(seconds, sent, self._surroundings.now().timestamp())
         if self._has_key:
             # Wrong credentials should be told now, not at the first order.
             await self._account.positions()
@@ -182,6 +182,11 @@ class CcxtClient(ExchangeClient):
         with reading(self.name, "load_markets"):
             found = [mapping.instrument(market, mode, prices.get(market["symbol"])) for market in traded]
         self.instruments = {instrument.contract: instrument for instrument in found}
+
+    @property
+    def clock_offset(self) -> float | None:
+        """By how many seconds the venue's clock is ahead of ours; None while no difference can be proven."""
+        return self._skew.proven_offset
 
     async def _last_prices(self) -> dict[str, Decimal]:
         tickers = await self._library.call("fetch_tickers")

@@ -12,10 +12,10 @@ from clients.errors import InvalidData, OutcomeUnknown, Reason, Refused
 from clients.kraken import history, wire
 from clients.kraken.faults import VENUE
 from clients.kraken.rest import KrakenRest
-from clients.kraken.wire import Market, reading
-from clients.parsing import EPOCH, number, text
+from clients.kraken.wire import Market, Pair, reading
+from clients.parsing import EPOCH, exact, number, text
 from model.money import plain
-from model.shapes import FillShape, PositionShape, TransactionShape
+from model.shapes import FeesShape, FillShape, PositionShape, TransactionShape
 
 #: More pages than this of one history are a venue that never ends, not a history.
 MOST_PAGES = 2_000
@@ -39,6 +39,13 @@ class Account:
         result = await self._rest.private("BalanceEx")
         with reading("BalanceEx"):
             return wire.positions(result, self._market)
+
+    async def fees(self, pair: Pair) -> FeesShape:
+        """``TradeVolume``: what the account's volume of the last 30 days has come to; percent there, shares here."""
+        result = await self._rest.private("TradeVolume", pair=pair.id)
+        with reading("TradeVolume"):
+            maker, taker = (exact(result[side][pair.id]["fee"], side).scaleb(-2) for side in ("fees_maker", "fees"))
+        return {"maker": maker, "taker": taker}
 
     async def fills(self, start: datetime, end: datetime) -> list[FillShape]:
         """Executions, oldest first, with our own ids looked up where the venue has them."""

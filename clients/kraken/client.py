@@ -23,7 +23,7 @@ from clients.streaming_client import MARGIN, StreamingClient
 from clients.surroundings import Surroundings
 from model.candle import PERIOD_SECONDS, Period
 from model.instrument import Instrument
-from model.shapes import BookShape, CandleShape, FillShape, OrderShape, PositionShape, SideName, TransactionShape
+from model.shapes import BookShape, CandleShape, FeesShape, FillShape, OrderShape, PositionShape, SideName, TransactionShape
 
 
 class Kraken(StreamingClient):
@@ -75,6 +75,11 @@ class Kraken(StreamingClient):
         self._use(self._books, self._executions)
 
     # The connection
+
+    @property
+    def clock_offset(self) -> float | None:
+        """By how many seconds the venue's clock is ahead of ours; None while no difference can be proven."""
+        return self._rest.skew.proven_offset
 
     async def _learn(self) -> None:
         await self._rest.measure_skew()
@@ -161,6 +166,11 @@ class Kraken(StreamingClient):
     async def getInstruments(self) -> Mapping[str, Instrument]:
         self._ready("getInstruments")
         return dict(self.instruments)
+
+    @returns_deferred
+    async def getFees(self, ticker: str) -> FeesShape:
+        market, _, account = self._private("getFees")
+        return await account.fees(self._pair(market, "getFees", ticker))
 
     @returns_deferred
     async def getPositions(self) -> Mapping[str, PositionShape]:

@@ -9,7 +9,6 @@ from typing import Any, ClassVar
 from twisted.internet.defer import Deferred, succeed
 from twisted.internet.task import deferLater
 
-from clients.clock_skew import ClockSkew
 from clients.errors import Reason, Refused, Retryable
 from clients.interface import ExchangeClient, returns_deferred
 from clients.paper.account import PaperAccount
@@ -87,9 +86,9 @@ class Paper(ExchangeClient):
         return closed
 
     @property
-    def skew(self) -> ClockSkew | None:  # type: ignore[override]
+    def clock_offset(self) -> float | None:
         """The real venue's."""
-        found: ClockSkew | None = getattr(self._real, "skew", None)
+        found: float | None = getattr(self._real, "clock_offset", None)
         return found
 
     # The market
