@@ -27,8 +27,8 @@ _DESCRIPTION = """\
 Runs a liquidity pool: takes liquidity from a source exchange and offers it on a target exchange.
 
 commands:
-  check           connect to the exchanges of a config, check it against them, trade nothing
-  venues          show what each client can do
+  watchdog        run beside the pool, and cancel its orders when it is dead
+  notify-test     send one message by every channel of [notify]
   hash-password   ask for a password (or read one line of standard input) and print the hash for [users]
 """
 _EPILOG = f"Exit codes: 0 clean stop, 2 bad config, 3 cannot start. Examples of configs are in {_EXAMPLES}/."
@@ -61,13 +61,16 @@ def main(argv: Sequence[str]) -> int:
     command = COMMANDS.get(argv[0]) if argv else None
     if command:
         return command(argv[1:])
-    options = parse(argv)
+    return _with_config(parse(argv), _run)
+
+
+def _with_config(options: Options, run: Callable[[Config, Options], int]) -> int:
     redactor = logs.Redactor(())
     try:
         config = _config(options)
         redactor = logs.Redactor(config.secret_texts())
         _start_log(config, options)
-        return _run(config, options)
+        return run(config, options)
     except ConfigError as error:
         return _say(redactor.clean(_worded(options.config, error)), BAD_CONFIG)
     except CannotStart as error:
@@ -93,25 +96,41 @@ def hash_password(argv: Sequence[str]) -> int:
     return CLEAN
 
 
-def venues(argv: Sequence[str]) -> int:
-    """``venues``: what each client can do."""
-    from runtime import venues as table
+def watchdog(argv: Sequence[str]) -> int:
+    """``watchdog``: cancel the pool's orders when the pool is dead."""
 
-    return table.main(argv)
+    def run(config: Config, options: Options) -> int:
+        from runtime import watchdog as dog
+
+        return dog.run(config, options)
+
+    return _with_config(_beside("watchdog", watchdog, argv), run)
 
 
-def check(argv: Sequence[str]) -> int:
-    """``check``: what a config would meet at its exchanges."""
-    from runtime import checking
+def notify_test(argv: Sequence[str]) -> int:
+    """``notify-test``: send one message by every channel of [notify]."""
 
-    return checking.main(argv)
+    def run(config: Config, options: Options) -> int:
+        from runtime import notify_test as test
+
+        return test.run(config, options)
+
+    return _with_config(_beside("notify-test", notify_test, argv), run)
+
+
+def _beside(name: str, command: Callable[[Sequence[str]], int], argv: Sequence[str]) -> Options:
+    """The options of a command that reads the pool's config and runs beside the pool."""
+    parser = ArgumentParser(prog=f"ilp.py {name}", description=command.__doc__, allow_abbrev=False)
+    _add_common(parser)
+    found = parser.parse_args(argv)
+    return Options(found.config, found.log_level)
 
 
 #: What the first word may be instead of an option.
 COMMANDS: Mapping[str, Callable[[Sequence[str]], int]] = {
-    "check": check,
     "hash-password": hash_password,
-    "venues": venues,
+    "notify-test": notify_test,
+    "watchdog": watchdog,
 }
 
 
@@ -119,15 +138,19 @@ def _parser() -> ArgumentParser:
     parser = ArgumentParser(
         prog="ilp.py", description=_DESCRIPTION, epilog=_EPILOG, formatter_class=RawDescriptionHelpFormatter, allow_abbrev=False
     )
-    parser.add_argument("--config", type=Path, default=Path("ilp.ini"), metavar="FILE", help="the config (default: ilp.ini)")
+    _add_common(parser)
     parser.add_argument("--version", action="version", version=f"ilp {VERSION}")
-    parser.add_argument("--log-level", choices=_LEVELS, help="what is less important is not logged (default: as in the config)")
     parser.add_argument("--dry-run", action="store_true", help="look once, decide, print, trade nothing")
     parser.add_argument(
         "--snapshot", type=Path, metavar="FILE", help="with --dry-run: decide on this snapshot, connect to nothing"
     )
     parser.add_argument("--json", action="store_true", help="with --dry-run: print one JSON object")
     return parser
+
+
+def _add_common(parser: ArgumentParser) -> None:
+    parser.add_argument("--config", type=Path, default=Path("ilp.ini"), metavar="FILE", help="the config (default: ilp.ini)")
+    parser.add_argument("--log-level", choices=_LEVELS, help="what is less important is not logged (default: as in the config)")
 
 
 def _config(options: Options) -> Config:

@@ -25,7 +25,9 @@ from model.snapshot import Snapshot
 from runtime import logs, passwords, self_signed, tls, wiring
 from runtime.config_values import Config
 from runtime.console_parameters import console_parameters
+from runtime.heartbeat import Heartbeat
 from runtime.looking_once import look
+from runtime.notify import Notifier
 from runtime.options import Options
 from runtime.problems import CannotStart, ConfigError
 from runtime.tidying import Tidying
@@ -56,6 +58,8 @@ class Process:
         self._ledger: Any = None
         self._history: SqlHistory | None = None
         self._tidying: Tidying | None = None
+        self._notifier: Notifier | None = None
+        self._heartbeat: Heartbeat | None = None
         self._port: Any = None
         self._forget_log: Callable[[], None] = lambda: None
 
@@ -80,7 +84,12 @@ class Process:
         self._history = wiring.history(config, self._surroundings)
         if self._history is not None:
             self._history.open()
-        self._pool = wiring.pool(config, exchanges, self._ledger, self._surroundings, past=self._history)
+        self._notifier = wiring.notifier(config, self._surroundings)
+        notify = self._notifier.notify
+        self._pool = wiring.pool(config, exchanges, self._ledger, self._surroundings, notify, self._history)
+        self._heartbeat = wiring.heartbeat(config, self._surroundings)
+        if self._heartbeat is not None:
+            self._heartbeat.start()
         self._tidying = wiring.tidying(config, self._ledger, self._surroundings)
         self._tidying.start()
         await self._listen(self._pool)
@@ -148,6 +157,9 @@ class Process:
             await self._pool.close()
         elif self._ledger is not None:
             await self._ledger.close()
+        for part in (self._heartbeat, self._notifier):
+            if part is not None:
+                part.close()
         if self._history is not None:
             await self._history.close()
         if self._sandbox is not None:
@@ -168,7 +180,7 @@ def run(config: Config, _options: Options) -> int:
     :raises ConfigError: what only shows when it is tried, e.g. a [sandbox] key.
     """
     process = Process(config, Surroundings(process_reactor))
-    return _until_stopped(process.start, process.stop)
+    return until_stopped(process.start, process.stop)
 
 
 def gather_once(config: Config) -> tuple[Snapshot, Settings]:
@@ -194,11 +206,15 @@ def once(work: Callable[[Surroundings], Coroutine[Any, Any, T]]) -> T:
     async def stop() -> None:
         return None
 
-    _until_stopped(start, stop)
+    until_stopped(start, stop)
     return found[0]
 
 
-def _until_stopped(start: Callable[[], Any], stop: Callable[[], Any]) -> int:
+def until_stopped(start: Callable[[], Any], stop: Callable[[], Any]) -> int:
+    """Run the reactor: ``start`` when it turns, ``stop`` before it ends; 0 after a clean stop.
+
+    :raises CannotStart: what ``start`` failed with; ConfigError, or a bug, alike.
+    """
     reactor: Any = process_reactor
     failures: list[Failure] = []
 

@@ -32,8 +32,11 @@ from model.transfer import Place
 from runtime import memory, paper, registry
 from runtime.config_values import Config, Connection
 from runtime.crash_points import VARIABLE, CrashPoint
+from runtime.heartbeat import Heartbeat, is_url
+from runtime.notify import Notifier
 from runtime.parameters import current_texts, parse_changes
 from runtime.problems import CannotStart
+from runtime.senders import senders
 from runtime.tidying import Tidying
 from runtime.variances import Variances
 from trader.deciding import Decider
@@ -120,6 +123,20 @@ def with_crash_point(exchanges: Clients, book_keeper: SqlLedger) -> tuple[Client
         raise CannotStart(f"{VARIABLE}: {error}") from None
     source, target = point.around_client(exchanges.source, "source"), point.around_client(exchanges.target, "target")
     return Clients(source, target, exchanges.fiat), point.around_ledger(book_keeper)
+
+
+def notifier(config: Config, surroundings: Surroundings) -> Notifier:
+    """Whoever tells people."""
+    name = config.path.stem if config.path else "pool"
+    channels = senders(config.notices, surroundings.reactor)
+    return Notifier(config.notices, name, channels, surroundings.reactor, surroundings.now)
+
+
+def heartbeat(config: Config, surroundings: Surroundings) -> Heartbeat | None:
+    """What the watchdog feels; None where it asks a URL, or there is none."""
+    if config.watchdog is None or is_url(config.watchdog.heartbeat):
+        return None
+    return Heartbeat(Path(config.watchdog.heartbeat), surroundings.reactor)
 
 
 def tidying(config: Config, book_keeper: ILedger, surroundings: Surroundings) -> Tidying:
@@ -214,7 +231,7 @@ def pool(
         history=past,
         disk_free=_disk_free(config),
     )
-    holder.append(Pool(parts, settings, parse_changes, _changes, config.is_sandbox, config.is_paper))
+    holder.append(Pool(parts, settings, parse_changes, _changes, config.is_sandbox))
     return holder[0]
 
 
