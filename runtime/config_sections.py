@@ -231,9 +231,7 @@ class NotifySection(Section):
     smtp_password: Annotated[str | None, MAYBE_TEXT, Key("", "the password to log in with")] = None
     smtp_tls: Annotated[bool, FLAG, Key("", "whether to refuse a mail server without STARTTLS")] = False
     url: Annotated[str | None, MAYBE_TEXT, Key("", "gets each message as a POST of JSON; empty: none")] = None
-    command: Annotated[str | None, MAYBE_TEXT, Key("", "a program that reads each message on its input; empty: none")] = (
-        None
-    )
+    command: Annotated[str | None, MAYBE_TEXT, Key("", "a program that reads each message on its input; empty: none")] = None
     events: Annotated[tuple[str, ...], EVENTS, Key("", "what is told")] = tuple(KINDS)
     urgent: Annotated[tuple[str, ...], EVENTS, Key("", "what is told at once, quiet hours or not")] = (
         "halted",
