@@ -2,6 +2,7 @@
 
 import json
 import re
+import runpy
 import subprocess
 import sys
 from pathlib import Path
@@ -142,3 +143,13 @@ class CheckTests(TestCase):
         )
         found = self.check(*paper)
         self.assertEqual("connected to paper-kraken", found["source", "connection"]["text"])
+
+
+class GuideTests(TestCase):
+    """docs/venues.md."""
+
+    def test_error_tables(self) -> None:
+        """The guide's tables are what the clients' docstrings say today."""
+        text = (ROOT / "docs" / "venues.md").read_text(encoding="utf-8")
+        self.assertEqual(runpy.run_path(str(ROOT / "docs" / "make_venues.py"))["page"](text), text)
+        self.assertIn("EOrder:Insufficient funds", text)
