@@ -49,8 +49,11 @@ class TlsTests(SynchronousTestCase):
 
     def web(self, key: str, cert: str, chain: str | None = None) -> Web:
         """A [webserver] that names those files."""
-        paths = [str(self.folder / name) if name else None for name in (key, cert, chain)]
-        return Web(True, 0, "127.0.0.1", *paths)
+        return Web(True, 0, "127.0.0.1", self.path(key), self.path(cert), chain and self.path(chain))
+
+    def path(self, name: str) -> str:
+        """Where the file of that name is, or would be."""
+        return str(self.folder / name)
 
     def refusal(self, web: Web) -> str:
         """The sentence with which the console cannot start."""
