@@ -59,7 +59,8 @@ class SqlLedger:
 
     def answer(self, intent_id: str, state: IntentState, order_id: str | None, detail: str, timestamp: int) -> "Deferred[None]":
         return self._writer.submit(
-            partial(orders.answer, intent_id=intent_id, state=state, order_id=order_id, detail=detail, timestamp=timestamp)
+            partial(orders.answer, intent_id=intent_id, state=state, order_id=order_id, detail=detail, timestamp=timestamp),
+            can_wait=True,  # a crash before it is on disk is one before it was heard
         )
 
     def intents(self, only_open: bool, limit: int) -> "Deferred[list[IntentRecord]]":
@@ -132,7 +133,7 @@ class SqlLedger:
         return self._writer.submit(lambda c: newest(c, table, Task, limit, *conditions))
 
     def save_decision(self, record: DecisionRecord) -> "Deferred[None]":
-        return self._writer.submit(partial(_save_decision, record=record))
+        return self._writer.submit(partial(_save_decision, record=record), can_wait=True)
 
     def decisions(self, since: int, limit: int) -> "Deferred[list[DecisionRecord]]":
         table = schema.decisions

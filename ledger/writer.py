@@ -7,6 +7,7 @@ costs one flush and not one each. Callers are answered on the reactor's thread, 
 from collections.abc import Callable, Iterable
 from queue import Empty, SimpleQueue
 from threading import Thread
+from time import monotonic
 from typing import Any, Protocol, TypeVar
 
 from attrs import frozen
@@ -21,6 +22,9 @@ T = TypeVar("T")
 
 #: A longer transaction would keep its first caller waiting without saving anything more.
 MOST_PER_COMMIT = 500
+
+#: So long what can wait is kept back, in seconds: its flush would hold up what cannot, which often comes right after it.
+LULL = 0.01
 
 #: The database's own trouble, not the fault of one statement: nothing in the transaction can be trusted.
 TROUBLE = (OperationalError, InterfaceError, InternalError)
@@ -50,6 +54,7 @@ class CallsFromThread(Protocol):
 class _Call:
     job: Callable[[Connection], Any]
     answer: "Deferred[Any]"
+    can_wait: bool
 
 
 class Writer:
@@ -70,15 +75,17 @@ class Writer:
             self._thread = Thread(target=self._run, name="ledger", daemon=True)
             self._thread.start()
 
-    def submit(self, job: Callable[[Connection], T]) -> "Deferred[T]":
-        """Run ``job`` in the next transaction; fires with its result once that is on disk.
+    def submit(self, job: Callable[[Connection], T], can_wait: bool = False) -> "Deferred[T]":
+        """Run ``job`` in the next transaction; fires with its result once that is on disk. The order of the calls is kept.
+
+        ``can_wait``: nothing waits for it, so that it need not have a transaction of its own: the next one comes soon.
 
         Fails with LedgerError; then nothing of this job was kept, unless the connection broke in the very moment of the
         commit, which nobody can know. So jobs must be safe to repeat.
         """
         if self._thread is None or self._is_stopping:
             return fail(LedgerError("the ledger is not open"))
-        call = _Call(job, Deferred())
+        call = _Call(job, Deferred(), can_wait)
         self._queue.put(call)
         return call.answer
 
@@ -107,11 +114,14 @@ class Writer:
     def _take(self) -> tuple[list[_Call], bool]:
         """All that is queued, waiting for the first; and whether it is the last there will be."""
         batch: list[_Call] = []
+        is_urgent = False
         try:
             call = self._queue.get()
+            until = monotonic() + LULL
             while call is not None and len(batch) < MOST_PER_COMMIT - 1:
                 batch.append(call)
-                call = self._queue.get_nowait()
+                is_urgent = is_urgent or not call.can_wait
+                call = self._queue.get(timeout=0 if is_urgent else max(0, until - monotonic()))
         except Empty:
             return batch, False
         return ([*batch, call], False) if call is not None else (batch, True)

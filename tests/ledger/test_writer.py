@@ -7,6 +7,7 @@ from sqlalchemy.exc import OperationalError
 from twisted.internet.defer import Deferred
 from twisted.trial.unittest import SynchronousTestCase
 
+from ledger import writer
 from ledger.interface import LedgerError
 from ledger.store import Store
 from ledger.writer import Writer
@@ -57,6 +58,23 @@ class WriterTests(SynchronousTestCase):
         self.pump.wait(calls[-1])
         self.assertEqual(order, list(range(50)))
         self.assertEqual(self.store.transactions, 2)
+
+    def test_what_can_wait_shares_the_next_transaction(self) -> None:
+        """A job that nothing waits for begins no transaction that an urgent one would have to wait for; order is kept."""
+        self.patch(writer, "LULL", 30.0)
+        order: list[int] = []
+        for number in range(3):
+            self.writer.submit(lambda _, n=number: order.append(n), can_wait=True)  # type: ignore[misc]
+        self.pump.wait(self.writer.submit(lambda _: order.append(3)))
+        self.assertEqual((order, self.store.transactions), ([0, 1, 2, 3], 1))
+
+    def test_what_can_wait_does_not_wait_for_ever(self) -> None:
+        """Where nothing urgent comes it is written all the same, and a stop writes it at once."""
+        self.assertEqual(self.pump.wait(self.writer.submit(lambda _: 5, can_wait=True)), 5)
+        self.patch(writer, "LULL", 30.0)
+        last = self.writer.submit(lambda _: 6, can_wait=True)
+        self.pump.wait(self.writer.stop())
+        self.assertEqual(self.successResultOf(last), 6)
 
     def test_trouble_hits_the_group(self) -> None:
         """When the database itself fails, everyone in the transaction hears of it; the next one finds it working."""
