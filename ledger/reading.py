@@ -263,24 +263,22 @@ def _samples(connection: Connection, since: int, until: int, width: int) -> list
 
 
 def _fill_marks(connection: Connection, since: int, until: int, width: int) -> list[FillMark]:
-    # Of several at the same microsecond any price will do, so long as it is one that was paid.
     table = schema.fills
-    wanted = (table.c.timestamp >= since, table.c.timestamp < until, table.c.place == "target")
+    at_target = table.c.place == "target"
     bucket = table.c.timestamp - table.c.timestamp % width
-    newest = (
-        select(func.max(table.c.timestamp).label("last"), table.c.side, func.count().label("count"))
-        .where(*wanted)
+    counts = (
+        select(func.max(table.c.timestamp).label("last"), table.c.side, func.count().label("number"))
+        .where(table.c.timestamp >= since, table.c.timestamp < until, at_target)
         .group_by(bucket, table.c.side)
-        .subquery()
     )
-    statement = (
-        select(newest.c.last, newest.c.side, func.max(table.c.price).label("price"), newest.c["count"].label("number"))
-        .join_from(newest, table, (table.c.timestamp == newest.c.last) & (table.c.side == newest.c.side))
-        .where(table.c.place == "target")
-        .group_by(newest.c.last, newest.c.side, newest.c["count"].label("number"))
-        .order_by(newest.c.last)
-    )
-    return [FillMark(row.last, row.side, row.price, row.number) for row in connection.execute(statement)]
+    found = connection.execute(counts).all()
+    # A query of its own: joined to the first, a database may well read all fills for each of them. Of several fills in the
+    # same microsecond any price will do, so long as it is one that was paid.
+    times = sorted({row.last for row in found})
+    priced = select(table.c.place, table.c.timestamp, table.c.side, table.c.price).where(table.c.timestamp.in_(times))
+    prices = {(row.timestamp, row.side): row.price for row in connection.execute(priced) if row.place == "target"}
+    marks = [FillMark(row.last, row.side, prices[row.last, row.side], row.number) for row in found]
+    return sorted(marks, key=lambda mark: (mark.timestamp, mark.side.value))
 
 
 def _period(connection: Connection, since: int, until: int) -> Period:

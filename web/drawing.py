@@ -52,7 +52,7 @@ def environment(title: str, assets: Mapping[str, Any], parameters: Sequence[Para
     environment = Environment(
         loader=FileSystemLoader(TEMPLATES), autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
     )
-    names = ("number", "signed", "exact", "cell", "text_cell", "gain", "share", "seconds", "moment", "places_of", "price_places")
+    names = ("number", "signed", "exact", "cell", "gain", "share", "seconds", "moment", "places_of", "price_places")
     environment.filters.update({name: getattr(formats, name) for name in names})
     environment.globals.update(
         title=title,

@@ -42,11 +42,6 @@ def cell(value: Decimal | None, places: int = 2, unit: str = "", *, sign: bool =
     )
 
 
-def text_cell(text: str | None, places: int = 2) -> Markup:
-    """As :func:`cell`, for an amount as the JSON API writes it."""
-    return cell(None if text is None else Decimal(text), places)
-
-
 def gain(value: Decimal | None, places: int = 2, unit: str = "") -> Markup:
     """As :func:`cell`, signed, and coloured by whether more is better."""
     tone = "" if not value else "gain" if value > 0 else "loss"

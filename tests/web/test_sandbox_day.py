@@ -31,7 +31,7 @@ class SandboxDay(unittest.TestCase):
         cls.stack = ExitStack()
         cls.addClassCleanup(cls.stack.close)
         # The pool begins away from its ideal, so that a transfer is worth a person's approval.
-        pool = SandboxPool(transfers="approve", source_balance="USD 100000, BTC 0.4", target_balance="HUF 37000000, BTC 2.9")
+        pool = SandboxPool(transfers="approve", source_balance="USD 100000, BTC 0.05", target_balance="HUF 37000000, BTC 4")
         cls.stack.callback(pool.close)
         cls.base = pool.base
         playwright = cls.stack.enter_context(sync_playwright())
@@ -78,7 +78,7 @@ class SandboxDay(unittest.TestCase):
     def _ask_what_if(self) -> None:
         page = self.go("what-if")
         page.fill("[id='trader.quote_size']", "0.02")
-        self.see("#what-if-result tr:has-text('Bid size')").to_contain_text("0.02000000", timeout=PATIENCE)
+        self.see("#what-if-result tr:has-text('Ask size')").to_contain_text("0.02000000", timeout=PATIENCE)
         page.fill("[id='trader.quote_size']", "0.05")
         page.fill("[id='balance:source.USD']", "1")
         self.see("#what-if-result table").to_be_visible(timeout=PATIENCE)
