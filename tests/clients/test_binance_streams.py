@@ -88,7 +88,7 @@ class StreamedBookTests(SynchronousTestCase):
         st.data(),
     )
     def test_follows_a_venue(self, steps: list[list[tuple[bool, int, int]]], data: st.DataObject) -> None:
-        """Whenever the snapshot was taken and whenever it comes, between any of the events, in the end the book is the venue's."""
+        """Whenever the snapshot was taken and whenever it comes among the events, in the end the book is the venue's."""
         venue = _Venue()
         events, snapshots = [], [venue.snapshot()]
         for step in steps:
