@@ -1,6 +1,7 @@
 """Live pages: each viewer's browser is sent the newest rendering of its page, never a queue of old ones.
 
-A page is rendered once for all its viewers, at most four times a second, and only while somebody looks. A viewer who reads
+A page is rendered once for all its viewers, at most four times a second, and only while somebody looks. Pages are drawn one
+a turn of the reactor, and drawing takes a tenth of its time at most: the trading loop comes first. A viewer who reads
 slowly misses renderings instead of piling them up; one who reads nothing for a minute is cut off, and reconnects when it can.
 """
 
@@ -19,6 +20,8 @@ SHORTEST, LONGEST = 0.25, 1.0
 #: Seconds between two comments that keep an unchanged page's connection open, and until a stuck viewer is dropped.
 HEARTBEAT, STUCK = 15.0, 60.0
 MAX_VIEWERS = 500
+#: After drawing a page the reactor is left to others for so many times as long as that took.
+REST = 9.0
 
 
 @implementer(IPushProducer)
@@ -82,7 +85,8 @@ class Live:
         self._render = render
         self._viewers: dict[Viewer, Deferred[None]] = {}
         self._timer: IDelayedCall | None = None
-        self._shown_at = 0.0
+        self._shown_at = self._free_at = 0.0
+        self._waiting: list[str] = []
 
     @property
     def viewers(self) -> int:
@@ -91,8 +95,8 @@ class Live:
 
     def changed(self) -> None:
         """Something to show has changed: bring the next rendering forward."""
-        if self._timer is not None:
-            due = max(0.0, self._shown_at + SHORTEST - self._clock.seconds())
+        if self._timer is not None and not self._waiting:
+            due = max(0.0, max(self._shown_at + SHORTEST, self._free_at) - self._clock.seconds())
             if self._timer.getTime() - self._clock.seconds() > due:
                 self._timer.reset(due)
 
@@ -124,10 +128,23 @@ class Live:
                 viewer.request.channel.forceAbortClient()
             elif not viewer.is_welcome():
                 self._dismiss(viewer)
-        for page in {viewer.page for viewer in self._viewers}:
-            self._show(page)
-        if self._viewers:
-            self._timer = self._clock.callLater(LONGEST, self._tick)
+        self._waiting = sorted({viewer.page for viewer in self._viewers})
+        self._draw()
+
+    def _draw(self) -> None:
+        """The next page that waits; when none does, everything anew in a while."""
+        self._timer = None
+        began = self._clock.seconds()
+        if self._waiting:
+            self._show(self._waiting.pop())
+        if not self._viewers:
+            return
+        rest = (self._clock.seconds() - began) * REST
+        self._free_at = self._clock.seconds() + rest
+        if self._waiting:
+            self._timer = self._clock.callLater(rest, self._draw)
+        else:
+            self._timer = self._clock.callLater(max(rest, LONGEST), self._tick)
 
     def _show(self, page: str) -> None:
         try:
@@ -152,6 +169,8 @@ class Live:
 
     def _forget(self, viewer: Viewer) -> None:
         self._viewers.pop(viewer, None)
-        if not self._viewers and self._timer is not None:
-            self._timer.cancel()
-            self._timer = None
+        if not self._viewers:
+            self._waiting = []
+            timer, self._timer = self._timer, None
+            if timer is not None:
+                timer.cancel()
