@@ -1,8 +1,9 @@
 """The result by part, on a real run: customers, hedges, a move of the price; the parts add up to what the venues say."""
 
 from decimal import Decimal
+from typing import Any
 
-from twisted.internet import reactor
+from twisted.internet import reactor as process_reactor
 from twisted.internet.defer import Deferred
 
 from ledger.reading import SqlHistory
@@ -10,6 +11,7 @@ from ledger.sql import SqlLedger
 from runtime import wiring
 from tests.hazards.world import BUY, POOL, PRICE, SELL, HazardCase
 
+reactor: Any = process_reactor
 CENT = Decimal("0.01")
 
 
