@@ -45,6 +45,8 @@ class Parse(SynchronousTestCase):
     def test_disagreements(self) -> None:
         """Values that are fine alone but not together."""
         self.assertEqual(set(self.problems(target_lot="0.00001")), {"target_lot"})
+        self.assertEqual(set(self.problems(source_front="binance", target_front="binance")), {"target_front"})
+        self.assertEqual(set(self.problems(source_front="nasdaq")), {"source_front"})
         self.assertEqual(set(self.problems(target_currency="SEK", target_balance="SEK 1")), {"rates"})
         self.assertEqual(set(self.problems(target_currency="GBP")), {"target_balance"})
 

@@ -32,6 +32,7 @@ class Running:
         self.config.write_text(edited(EXAMPLE.read_text(encoding="utf-8"), changes), encoding="utf-8")
         self.config.chmod(0o600)
         self._arguments = arguments
+        self.venues = {"source": changes.get("sandbox.source_front", "kraken"), "target": "sputnik"}
         self.url = self.control = self.login = ""
 
     def __enter__(self) -> "Running":
@@ -97,7 +98,7 @@ class Running:
         """The pool's books less the sandbox's truth, where they differ, by place and ticker."""
         state, truth = self.call("/api/update")["state"], self.truth()
         found = {}
-        for place, venue in (("source", "kraken"), ("target", "sputnik")):
+        for place, venue in self.venues.items():
             for ticker, held in state[f"balance_{place}"].items():
                 gap = Decimal(held["position"]) - Decimal(truth["venues"][venue]["balances"]["pool"][ticker]["balance"])
                 if gap:

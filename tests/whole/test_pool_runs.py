@@ -47,6 +47,17 @@ class PoolTests(TestCase):
             self.assertEqual(places, {"source", "target"})
             self.assert_books_are_true(pool)
 
+    def test_binance_as_source(self) -> None:
+        """The same on another venue: fees out of what is bought, numbered books, our orders by the WebSocket API."""
+        binance = {"modules.source": "clients.binance.Binance", "sandbox.source_front": "binance"}
+        with Running({**FAST, **binance, "trader.hedge": "immediate"}) as pool:
+            self.trade(pool, 12)
+            pool.call("/api/stop", {})
+            self.assertEqual({fill["place"] for fill in pool.call("/api/fills")}, {"source", "target"})
+            self.assertEqual(pool.held(), {})
+            self.assert_books_are_true(pool)
+            self.assertEqual(pool.end(), 0)
+
     def test_a_signal_stops_it_cleanly(self) -> None:
         """SIGINT while TRADING: own orders cancelled and confirmed before the process ends with 0."""
         with Running(FAST) as pool:
