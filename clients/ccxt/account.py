@@ -18,6 +18,8 @@ from model.money import plain
 from model.shapes import CandleShape, FillShape, PositionShape, TransactionShape
 
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+#: In milliseconds.
+DAY = 86_400_000
 
 
 def milliseconds(moment: datetime) -> int:
@@ -44,7 +46,7 @@ class Account:
         """Executions, oldest first, with the client ids of their orders."""
         self.needs("fetchMyTrades")
         found: list[FillShape] = []
-        for contract in self._orders.contracts("fetchMyTrades"):
+        for contract in self._orders.contracts("fetch_my_trades"):
             entries = await self._whole("fetch_my_trades", contract, start, end)
             with reading(self.venue, "fetch_my_trades"):
                 found += map(mapping.fill, entries)
@@ -60,11 +62,14 @@ class Account:
 
     async def transactions(self, start: datetime, end: datetime) -> list[TransactionShape]:
         """Postings, oldest first."""
-        if not self._library.can("fetchLedger"):
+        try:
+            self.needs("fetchLedger")
+            entries = await self._whole("fetch_ledger", None, start, end)
+        except NotImplementedError:
+            # Of some venues ccxt has the ledger of other than spot accounts only.
             lists = await self._lists(start, end, None)
             with reading(self.venue, "fetch_deposits"):
                 return transactions.from_lists(lists)
-        entries = await self._whole("fetch_ledger", None, start, end)
         tickers = {entry["currency"] for entry in entries if entry["type"] in ("transaction", "deposit", "withdrawal")}
         lists = [entry for ticker in sorted(tickers) for entry in await self._lists(start, end, ticker)]
         with reading(self.venue, "fetch_ledger"):
@@ -88,7 +93,9 @@ class Account:
                 raise InvalidData(self.venue, method, f"no list: {answer!r:.200}")
             return answer
 
-        return await history.whole(ask, milliseconds(start), milliseconds(end) + 1, (self.venue, method))
+        days = self._library.features(method).get("untilDays")
+        span = int(days * DAY) if days else None
+        return await history.whole(ask, milliseconds(start), milliseconds(end) + 1, (self.venue, method), span)
 
     async def candles(self, contract: str, period: Period, start: datetime, end: datetime) -> dict[int, CandleShape]:
         """Finished bars, by open time; page after page forwards, as far as the venue goes."""

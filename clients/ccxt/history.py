@@ -19,16 +19,20 @@ WIDER = 1_000
 Page = list[Mapping[str, Any]]
 
 
-async def whole(ask: Callable[[int, int], Awaitable[Page]], start: int, end: int, what: tuple[str, str]) -> Page:
+async def whole(
+    ask: Callable[[int, int], Awaitable[Page]], start: int, end: int, what: tuple[str, str], span: int | None = None
+) -> Page:
     """All entries from ``start`` to ``end`` (milliseconds), oldest first, each once, by their ``id``.
 
-    ``ask(since, until)`` is one page; ``what`` is venue and call, for errors. More than a page within one second cannot be
+    ``ask(since, until)`` is one page; ``what`` is venue and call, for errors; ``span``: no longer time may be asked for at once
+    (milliseconds; None: any). More than a page within one second cannot be
     told apart by time: what is beyond the page is not found.
 
     :raises InvalidData: for entries without id or time, or a history that does not end.
     """
     found: dict[str, Mapping[str, Any]] = {}
-    windows = [(start - WIDER, end + WIDER)]
+    step = span or end - start + 2 * WIDER
+    windows = [(since, min(since + step, end + WIDER)) for since in range(start - WIDER, end + WIDER, step)]
     for _ in range(MOST_PAGES):
         if not windows:
             inside = [entry for entry in found.values() if start <= entry["timestamp"] <= end]

@@ -39,6 +39,12 @@ class Library:
         self._venue = venue
         self._surroundings = surroundings
         self.exchange: Any = _exchange(exchange_id, key, endpoint, options)
+        asking = self.exchange.options.get("fetchOpenOrders")
+        #: Whether the orders of all contracts at once cost the venue's budget many times as much as those of one.
+        self.is_dear_for_all = isinstance(asking, dict) and bool(asking.get("warnWithoutSymbol"))
+        if self.is_dear_for_all:
+            # ccxt's warning is an error; we ask so only while no contract is in use yet.
+            asking["warnWithoutSymbol"] = False
         self._lane = lane_of(endpoint or exchange_id, key[0])
         self._pool = ThreadPool(0, 1, f"ccxt-{exchange_id}")
         # A call that the venue does not answer must not keep the process from ending.
@@ -48,6 +54,13 @@ class Library:
     def can(self, method: str) -> bool:
         """Whether ccxt offers ``method`` (its camelCase name) for this exchange."""
         return bool(self.exchange.has.get(method))
+
+    def features(self, method: str) -> Mapping[str, Any]:
+        """What ccxt says of ``method`` (its snake_case name) for spot: limits of time, whether a symbol is required."""
+        first, *rest = method.split("_")
+        name = first + "".join(word.capitalize() for word in rest)
+        found: Mapping[str, Any] = ((self.exchange.features or {}).get("spot") or {}).get(name) or {}
+        return found
 
     async def markets(self) -> Mapping[str, Mapping[str, Any]]:
         """All markets by symbol; the first thing to ask.
@@ -109,9 +122,6 @@ def _exchange(exchange_id: str, key: tuple[str, str], endpoint: str, options: Op
     kinds = exchange.options.get("fetchMarkets")
     if isinstance(kinds, dict) and "types" in kinds:
         kinds["types"] = ["spot"]
-    if "warnOnFetchOpenOrdersWithoutSymbol" in exchange.options:
-        # It would be an error; that the call costs more is what its rate limit knows.
-        exchange.options["warnOnFetchOpenOrdersWithoutSymbol"] = False
     # A signed request goes to the address it was signed for or nowhere.
     exchange.session.max_redirects = 0
     if options.testnet:

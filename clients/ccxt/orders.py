@@ -126,7 +126,7 @@ class Orders:
     async def open(self) -> dict[str, OrderShape]:
         """All our open orders, by id."""
         found: dict[str, OrderShape] = {}
-        for contract in self.contracts("fetchOpenOrders"):
+        for contract in self.contracts("fetch_open_orders"):
             answer = await self._library.call("fetch_open_orders", contract)
             with reading(self.venue, "fetch_open_orders"):
                 found.update((entry["id"], mapping.order(entry)) for entry in answer)
@@ -136,13 +136,10 @@ class Orders:
 
     def contracts(self, method: str) -> list[str | None]:
         """For which contracts ``method`` is to be called: none in particular where the venue answers for all of them."""
-        if self._answers_for_all(method):
-            return [None]
         known = self.in_use | set(self._options.contracts) | {shape["contract"] for shape in self.memory.open.values()}
+        is_required = self._library.features(method).get("symbolRequired") is not False
+        if not is_required and not (self._library.is_dear_for_all and known):
+            return [None]
         if not known:
             raise Refused(self.venue, method, "the venue asks for a contract; set the option contracts, e.g. BTC/USD")
         return [*sorted(known)]
-
-    def _answers_for_all(self, method: str) -> bool:
-        features = (self._library.exchange.features or {}).get("spot") or {}
-        return (features.get(method) or {}).get("symbolRequired") is False

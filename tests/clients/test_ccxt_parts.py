@@ -159,6 +159,18 @@ class HistoryTests(SynchronousTestCase):
         found = self.successResultOf(Deferred.fromCoroutine(history.whole(ask, 1_000, 1_000_000, ("v", "call"))))
         self.assertEqual(entries, found)
 
+    @given(st.lists(st.integers(2_000, 900_000), unique=True, max_size=60), st.integers(1_000, 300_000))
+    def test_venue_that_answers_for_a_short_time_only(self, times: list[int], span: int) -> None:
+        """No longer time than the venue allows is asked for at once, and nothing is lost between two askings."""
+        entries = [{"id": str(time), "timestamp": time} for time in sorted(times)]
+
+        async def ask(since: int, until: int) -> Any:
+            self.assertLessEqual(until - since, span)
+            return [entry for entry in entries if since <= entry["timestamp"] <= until]  # type: ignore[operator]
+
+        found = self.successResultOf(Deferred.fromCoroutine(history.whole(ask, 1_000, 1_000_000, ("v", "call"), span)))
+        self.assertEqual(entries, found)
+
     def test_endless(self) -> None:
         """A venue that always has more is an error, not a wait."""
         count = iter(range(10**9))

@@ -14,6 +14,7 @@ from clients.errors import OutcomeUnknown, Reason, Refused, Retryable
 from clients.surroundings import Surroundings
 from model.order import Side
 from sandbox.faults import Kind
+from tests.clients import binance_venues
 from tests.clients.kraken_venues import CONTRACT, SECRET, SandboxKraken, now
 from tests.contracts import exchange
 
@@ -54,6 +55,44 @@ class CcxtKeepsTheContract(exchange.ExchangeContract):
             unknown_order="OAAAAA-BBBBB-CCCCCC",
             withdrawal=("BTC", D("0.5"), sandbox.address),
             deposit_ticker="BTC",
+            client_id="ilp-1",
+        )
+
+
+class CcxtBinanceKeepsTheContract(exchange.ExchangeContract):
+    """The same by way of ccxt's binance: another wire, other precision rules, an exchange that wants to know contracts."""
+
+    skip = MISSING
+    patience = 10.0
+
+    def make_venue(self) -> "Deferred[exchange.VenueUnderTest]":
+        return Deferred.fromCoroutine(self.opened())
+
+    async def opened(self) -> exchange.VenueUnderTest:
+        """A fresh sandbox with a client."""
+        import clients.ccxt
+
+        sandbox = binance_venues.SandboxBinance()
+        await sandbox.open()
+        self.addCleanup(sandbox.front.stop)
+        around = Surroundings(reactor, now, Random(1))
+        place = f"http://127.0.0.1:{sandbox.port}"
+        return exchange.VenueUnderTest(
+            clients.ccxt.binance(
+                "key",
+                binance_venues.SECRET,
+                place,
+                surroundings=around,
+                options={"poll": "0.1", "contracts": binance_venues.CONTRACT},
+            ),
+            binance_venues.CONTRACT,
+            resting_price=D("49000.00"),
+            taking_price=D("50000.00"),
+            quantity=D("0.1"),
+            quantity_beyond_means=D(100),
+            unknown_order="999999999",
+            withdrawal=("BTC", D("0.5"), sandbox.address),
+            deposit_ticker=None,
             client_id="ilp-1",
         )
 
