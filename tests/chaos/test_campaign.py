@@ -24,7 +24,7 @@ from tests.chaos.trouble import draw
 from tests.chaos.truth import Comparison, compare
 
 D = Decimal
-KILLS = 6
+KILLS = 4
 #: Drawn so that a named point, a random moment and faults are among the kills.
 SEED = 11
 
