@@ -27,6 +27,8 @@ _DESCRIPTION = """\
 Runs a liquidity pool: takes liquidity from a source exchange and offers it on a target exchange.
 
 commands:
+  check           connect to the exchanges of a config, check it against them, trade nothing
+  venues          show what each client can do
   watchdog        run beside the pool, and cancel its orders when it is dead
   notify-test     send one message by every channel of [notify]
   hash-password   ask for a password (or read one line of standard input) and print the hash for [users]
@@ -96,6 +98,20 @@ def hash_password(argv: Sequence[str]) -> int:
     return CLEAN
 
 
+def venues(argv: Sequence[str]) -> int:
+    """``venues``: what each client can do."""
+    from runtime import venues as table
+
+    return table.main(argv)
+
+
+def check(argv: Sequence[str]) -> int:
+    """``check``: what a config would meet at its exchanges."""
+    from runtime import checking
+
+    return checking.main(argv)
+
+
 def watchdog(argv: Sequence[str]) -> int:
     """``watchdog``: cancel the pool's orders when the pool is dead."""
 
@@ -128,8 +144,10 @@ def _beside(name: str, command: Callable[[Sequence[str]], int], argv: Sequence[s
 
 #: What the first word may be instead of an option.
 COMMANDS: Mapping[str, Callable[[Sequence[str]], int]] = {
+    "check": check,
     "hash-password": hash_password,
     "notify-test": notify_test,
+    "venues": venues,
     "watchdog": watchdog,
 }
 

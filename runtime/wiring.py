@@ -231,7 +231,7 @@ def pool(
         history=past,
         disk_free=_disk_free(config),
     )
-    holder.append(Pool(parts, settings, parse_changes, _changes, config.is_sandbox))
+    holder.append(Pool(parts, settings, parse_changes, _changes, config.is_sandbox, config.is_paper))
     return holder[0]
 
 

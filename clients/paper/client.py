@@ -25,6 +25,8 @@ from model.order import Side
 from model.shapes import BookShape, CandleShape, FeesShape, FillShape, OrderShape, PositionShape, SideName, TransactionShape
 
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+#: So many orders are remembered; the oldest that are over go first.
+MOST_ORDERS = 4096
 
 
 class Paper(ExchangeClient):
@@ -173,13 +175,20 @@ class Paper(ExchangeClient):
         if post_only and market.would_cross(order.side, price):
             raise Refused(self.name, "placeOrder", f"{side} at {price} would trade at once", Reason.WOULD_CROSS)
         executions = market.arrive(order)
-        self._orders[order.id] = order
+        self._remember(order)
         if immediate and order.left:
             order.is_cancelled = True
         self._tell_order(order)
         self._tell(executions)
         self._show(ticker)
         return order.id
+
+    def _remember(self, order: PaperOrder) -> None:
+        self._orders[order.id] = order
+        if len(self._orders) > MOST_ORDERS:
+            over = next((id for id, each in self._orders.items() if not each.is_open), None)
+            if over is not None:
+                del self._orders[over]
 
     def _check_funds(self, order: PaperOrder) -> None:
         ticker, amount = self._hold(order)

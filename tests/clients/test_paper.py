@@ -1,5 +1,6 @@
 """The paper account: the contract over the sandbox's real books, the model of the queue by hand, and what a file keeps."""
 
+from collections.abc import Mapping
 from decimal import Decimal
 from pathlib import Path
 from tempfile import mkdtemp
@@ -176,6 +177,25 @@ class MoneyTests(SynchronousTestCase):
         self.successResultOf(one.requestWithdrawal("BTC", D(10), "out"))
         refused = self.failureResultOf(one.requestWithdrawal("BTC", D("0.1"), "out"), Refused).value
         self.assertIs(Reason.FUNDS, refused.reason)
+
+    def test_orders_that_are_over_are_forgotten(self) -> None:
+        """A long run does not remember every order, but never forgets an open one."""
+        one = self.paper()
+        with mock.patch("clients.paper.client.MOST_ORDERS", 3):
+            ids = [self.placed(one, price) for price in (100, 101)]
+            for price in range(200, 210):
+                cancelling = one.cancelOrder(self.placed(one, price))
+                self.clock.advance(0)
+                self.assertTrue(self.successResultOf(cancelling))
+        left: Mapping[str, Any] = self.successResultOf(one.getOpenOrders())
+        self.assertEqual(set(ids), set(left))
+        self.assertLessEqual(len(one._orders), 4)
+
+    def placed(self, paper: Paper, price: int) -> str:
+        """The id of a bid at ``price``."""
+        placing = paper.placeOrder(CONTRACT, D("0.1"), D(price), "BUY")
+        self.clock.advance(0)
+        return str(self.successResultOf(placing))
 
     def test_file_outlives_the_process(self) -> None:
         """With a file a restart finds the balances, executions and postings, and gives no id twice."""
