@@ -13,7 +13,7 @@ from execution.rim import launch
 from ledger.interface import LedgerError
 from model.decision import Term
 from model.order import Side
-from model.records import ParameterChange, Sample
+from model.records import ParameterChange, Sample, Task
 from trader.profit import Profit
 from trader.results import DAY, midnight
 
@@ -26,6 +26,8 @@ LOOK, LOOKS_PER_SAMPLE = 1.0, 10
 KEEP = 32 * DAY
 #: Parameter changes that are shown.
 MOST_CHANGES = 100
+#: Tasks, open and closed, that are looked through for the closed ones to show.
+MOST_TASKS = 100
 _EVER = 2**62
 
 
@@ -36,6 +38,8 @@ class Chronicle:
 
     def __init__(self, pool: "Pool") -> None:
         self.changes: tuple[ParameterChange, ...] = ()
+        #: Tasks that a person has closed, newest first, as of the last sample.
+        self.closed_tasks: tuple[Task, ...] = ()
         #: Seconds that the last sample took to be on disk; None before the first one.
         self.commit: float | None = None
         #: Seconds that the reactor was late at most, in the time of the last sample.
@@ -125,6 +129,9 @@ class Chronicle:
         sample = self.sample()
         await self._pool.parts.ledger.save_sample(sample, sample.timestamp - KEEP)
         self.commit = self._clock.seconds() - began
+        self.closed_tasks = tuple(
+            task for task in await self._pool.parts.ledger.tasks(False, MOST_TASKS) if task.closed is not None
+        )
 
     def sample(self) -> Sample:
         """How the pool stands now."""

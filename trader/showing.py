@@ -2,6 +2,7 @@
 
 from typing import TYPE_CHECKING
 
+from model.records import Task
 from model.transfer import Place
 from trader.interface import PoolView, VenueStatus
 from trader.machine import READY, TRADING
@@ -33,7 +34,7 @@ def show(pool: "Pool") -> PoolView:
         quote_reasons=dict(parts.quotes.reasons),
         exposure=pool.gatherer.exposure(pool.settings) if parts.books.is_opened("source") else None,
         transits=tuple(sorted(transfers.transits.values(), key=lambda t: t.created, reverse=True)),
-        tasks=tuple(sorted(parts.tasks.open.values(), key=lambda t: t.created, reverse=True)),
+        tasks=(*sorted(parts.tasks.open.values(), key=lambda t: t.created, reverse=True), *_closed_tasks(pool)),
         obligations=(obligation,) if obligation else (),
         fills=tuple(reversed(pool.fills)),
         differences=dict(pool.differences),
@@ -42,6 +43,10 @@ def show(pool: "Pool") -> PoolView:
         profit=pool.chronicle.profit,
         vitals=vitals(pool),
     )
+
+
+def _closed_tasks(pool: "Pool") -> list[Task]:
+    return [task for task in pool.chronicle.closed_tasks if task.id not in pool.parts.tasks.open]
 
 
 def _venue(pool: "Pool", place: Place) -> VenueStatus:

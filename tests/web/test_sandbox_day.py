@@ -102,7 +102,7 @@ class SandboxDay(unittest.TestCase):
         page.locator(".tasks a").first.click()
         self.see(".pairs").to_be_visible()
         page.click("button:has-text('Approve')")
-        self.see("table:has-text('approve')").to_be_visible(timeout=PATIENCE)
+        self.see(".tasks, .nothing").to_be_visible(timeout=PATIENCE)
         self.go("transits")
         self.see("article.mover, table .pill").to_be_visible(timeout=PATIENCE)
 
