@@ -1,6 +1,7 @@
 """Pictures of every page, light, dark and as a phone shows it, of the real pool on its sandbox.
 
-``python -m docs.make_screenshots``. They are left in ``docs/screenshots``. ImageMagick's ``convert``, where it is installed, makes them a quarter of the size.
+``python -m docs.make_screenshots`` leaves them in ``docs/screenshots``. ImageMagick's ``convert``, where it is installed, makes
+them a quarter of the size.
 """
 
 import shutil
