@@ -158,6 +158,13 @@ class Trader(ConsoleCase):
         response, _ = self.send("/start", self.session, {})
         self.assertEqual((response.code, self.pool.told), (303, [("start", "ann")]))
 
+    def test_paper_is_said(self) -> None:
+        """Imagined money is called so on every page, and START does not speak of real money."""
+        self.pool.show(state="READY", is_sandbox=False, is_paper=True)
+        _, text = self.browse("/start", self.session)
+        self.assertIn("PAPER", text)
+        self.assertNotIn("Real money is at stake", text)
+
     def test_start_at_the_wrong_time(self) -> None:
         """The page says why instead of offering the button; a form from before gets a 409 with the reason."""
         self.pool.show(state="HALTED", reason="the books differ")
