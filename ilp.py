@@ -2,11 +2,15 @@
 
 import sys
 
-from runtime.options import main as run
+from runtime import signals
 
 
 def main() -> int:
     """Run what the command line says; the exit code. Also the console script ``ilp``."""
+    signals.end_at_once()
+    # Imported after that: it takes a second, in which Ctrl-C would end in a traceback.
+    from runtime.options import main as run
+
     return run(sys.argv[1:])
 
 

@@ -2,6 +2,7 @@
 
 import sys
 from collections.abc import Callable, Coroutine, Mapping
+from contextlib import suppress
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -10,7 +11,7 @@ from twisted.internet import reactor as process_reactor
 from twisted.internet import threads
 from twisted.internet.defer import Deferred
 from twisted.internet.endpoints import SSL4ServerEndpoint, TCP4ServerEndpoint
-from twisted.internet.error import CannotListenError
+from twisted.internet.error import CannotListenError, ReactorNotRunning
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 from twisted.web.server import Site
@@ -22,7 +23,7 @@ from ledger.interface import LedgerError
 from ledger.reading import SqlHistory
 from model.settings import Settings
 from model.snapshot import Snapshot
-from runtime import logs, passwords, self_signed, tls, wiring
+from runtime import logs, passwords, self_signed, signals, tls, wiring
 from runtime.config_values import Config
 from runtime.console_parameters import console_parameters
 from runtime.heartbeat import Heartbeat
@@ -207,6 +208,8 @@ def once(work: Callable[[Surroundings], Coroutine[Any, Any, T]]) -> T:
         return None
 
     until_stopped(start, stop)
+    if not found:
+        raise CannotStart("it was told to stop before there was a result")
     return found[0]
 
 
@@ -218,19 +221,25 @@ def until_stopped(start: Callable[[], Any], stop: Callable[[], Any]) -> int:
     reactor: Any = process_reactor
     failures: list[Failure] = []
 
+    def end() -> None:
+        with suppress(ReactorNotRunning):  # it is stopping already
+            reactor.stop()
+
     def failed(failure: Failure) -> None:
         failures.append(failure)
-        if reactor.running:  # else it is stopping already: somebody did not wait for the start to end
-            reactor.stop()
+        end()
 
     def stopping() -> "Deferred[None]":
         stopped = launch(Process.log, "stopping", stop())
         stopped.addTimeout(LONGEST_STOP, reactor)
         return stopped.addErrback(lambda _late: None)
 
+    # The reactor puts up handlers of its own first, which a second Ctrl-C would find gone.
+    reactor.callWhenRunning(signals.end_by, lambda: reactor.callFromThread(end))
     reactor.callWhenRunning(lambda: Deferred.fromCoroutine(start()).addErrback(failed))
     reactor.addSystemEventTrigger("before", "shutdown", stopping)
     reactor.run()
+    signals.ignore()
     if failures:
         error = failures[0].value
         if isinstance(error, CannotStart | ConfigError):

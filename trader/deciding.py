@@ -2,6 +2,7 @@
 
 import os
 import pickle
+import signal
 import sys
 from contextlib import suppress
 from decimal import Decimal
@@ -120,7 +121,13 @@ class Decider:
             # One thread for its linear algebra: the problem is small, and the other core is the reactor's.
             environment = {**os.environ, "PYTHONPATH": root, "OPENBLAS_NUM_THREADS": "1"}
             command = [sys.executable, "-m", self._module]
-            self._reactor.spawnProcess(self._worker, sys.executable, command, environment, root)
+            # Ctrl-C reaches the whole group, and its end is ours to decide. What is blocked now stays blocked there, from
+            # the first moment on; here it is only late.
+            before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+            try:
+                self._reactor.spawnProcess(self._worker, sys.executable, command, environment, root)
+            finally:
+                signal.pthread_sigmask(signal.SIG_SETMASK, before)
         return self._worker
 
     def _too_late(self, worker: _Worker, timestamp: int, limit: float) -> None:

@@ -1,16 +1,14 @@
 """Deciding in a process that can be ended, against real processes."""
 
+import os
 import signal
-import subprocess
-import sys
 from decimal import Decimal
-from pathlib import Path
 from typing import Any
 
 from twisted.internet import reactor as process_reactor
 from twisted.internet.defer import Deferred, gatherResults
 from twisted.internet.task import deferLater
-from twisted.trial.unittest import SynchronousTestCase, TestCase
+from twisted.trial.unittest import TestCase
 
 from model.decision import Decision, Verdict
 from model.settings import Settings
@@ -19,25 +17,6 @@ from tests.trader.pools import SETTINGS, SNAPSHOT
 from trader.deciding import Decider
 
 reactor: Any = process_reactor
-
-
-class InterruptedTests(SynchronousTestCase):
-    """Ctrl-C goes to every process of the terminal."""
-
-    def test_while_it_is_imported(self) -> None:
-        """It neither ends the deciding process nor makes it speak, from before the numerics are imported."""
-        command = [sys.executable, "-X", "importtime", "-m", "trader"]
-        root = Path(__file__).resolve().parents[2]
-        with subprocess.Popen(command, cwd=root, stdin=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
-            assert process.stdin is not None
-            assert process.stderr is not None
-            while "numpy" not in process.stderr.readline():
-                pass
-            process.send_signal(signal.SIGINT)
-            process.stdin.close()
-            said = process.stderr.read()
-        self.assertEqual(process.returncode, 0)
-        self.assertNotIn("Traceback", said)
 
 
 class DeciderTests(TestCase):
@@ -88,6 +67,16 @@ class DeciderTests(TestCase):
     def test_a_hung_solver_is_ended(self) -> "Deferred[None]":
         """Past its limit the process is killed, and the answer is to wait (original_bugs 14, 15)."""
         return Deferred.fromCoroutine(self._hung())
+
+    async def _interrupted(self) -> None:
+        decider = self.decider()
+        transport: Any = decider.warm_up().transport
+        os.kill(transport.pid, signal.SIGINT)
+        self.assertIs((await self.ask(decider)).verdict, Verdict.ACT)
+
+    def test_ctrl_c_is_not_for_it(self) -> "Deferred[None]":
+        """Ctrl-C reaches every process of the terminal; the deciding one lets it pass, from its first moment on."""
+        return Deferred.fromCoroutine(self._interrupted())
 
     async def _dead(self) -> None:
         decider = self.decider()
