@@ -7,9 +7,14 @@ from pathlib import Path
 from typing import Any
 
 import attrs
+from twisted.internet import reactor as process_reactor
 from twisted.internet.defer import Deferred, fail, succeed
-from twisted.internet.task import Clock
-from twisted.trial.unittest import SynchronousTestCase
+from twisted.internet.task import Clock, deferLater
+from twisted.trial.unittest import SynchronousTestCase, TestCase
+from twisted.web.pages import notFound
+from twisted.web.resource import Resource
+from twisted.web.server import Site
+from twisted.web.static import Data
 
 from clients.errors import Retryable
 from execution.intents import Names
@@ -197,3 +202,21 @@ class HeartbeatTests(SynchronousTestCase):
     def age(self, path: Path) -> None:
         """Make the file older than the clock's step, so that the next touch shows."""
         os.utime(path, (1, 1))
+
+
+class UrlPulseTests(TestCase):
+    """The pool's own /healthz, over a real socket."""
+
+    async def test_answers(self) -> None:
+        """It beats while the URL answers 200; not for another answer, and not when nobody is there."""
+        reactor: Any = process_reactor
+        root = Resource()
+        root.putChild(b"healthz", Data(b"{}", "application/json"))
+        root.putChild(b"other", notFound())
+        port = reactor.listenTCP(0, Site(root), interface="127.0.0.1")
+        address = f"http://127.0.0.1:{port.getHost().port}"
+        self.assertTrue(await Pulse(f"{address}/healthz", reactor).beats())
+        self.assertFalse(await Pulse(f"{address}/other", reactor).beats())
+        await deferLater(reactor, 0.1, lambda: None)
+        await port.stopListening()
+        self.assertFalse(await Pulse(f"{address}/healthz", reactor).beats())
