@@ -69,12 +69,12 @@ class CommandLineTests(SynchronousTestCase):
         self.assertIn("sandbox.ini", sentence)
 
     def test_all_problems(self) -> None:
-        """A bad config is told problem by problem, with nothing around them."""
+        """A bad config is told problem by problem, its closed venue among them, with nothing around them."""
         path = written(ORIGINAL.replace("= 0.1\n", "= ten\n").replace("= 0.01\n", "= -1\n"))
         answer = ilp("--config", str(path))
         self.assertEqual((answer.returncode, answer.stdout), (2, ""))
         first, *problems = answer.stderr.splitlines()
-        self.assertEqual(first, f"ilp: bad config: 2 problems in {path}")
+        self.assertEqual(first, f"ilp: bad config: 3 problems in {path}")
         self.assertTrue(all(problem.startswith(f"{path}:") for problem in problems))
 
     def test_closed_venue(self) -> None:
