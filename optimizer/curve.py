@@ -1,7 +1,7 @@
 """What a balance is worth as it grows: a concave curve of a few straight pieces, bent by the risk."""
 
 from bisect import bisect_left, bisect_right
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Sequence
 
 #: How far beside a kink still counts as on it, as a share of where the kinks are: a few roundings of a float.
 TOUCH = 1e-12
@@ -68,7 +68,22 @@ def summit(near: Curve, start: float, far: Curve, arrived: float, rate: float, l
             last = middle
     end, begin = stops[first], stops[first - 1] if first else low
     falling = rate * far.left(arrived + rate * end) - near.right(start - end)
-    if falling >= 0 or not (near.bend or far.bend):
-        return end
     gain = rising(begin)
-    return begin + (end - begin) * gain / (gain - falling) if gain > 0 else begin
+    if falling >= 0 or not (near.bend or far.bend):
+        found = end
+    else:
+        found = begin + (end - begin) * gain / (gain - falling) if gain > 0 else begin
+    # A stop is a rounded number, and a slope read a last digit beside its kink is that of the other side: a neighbour that
+    # is worth more has the word.
+    neighbours = [low, *stops][max(0, first - 1) : first + 3]
+    return _best(found, neighbours, lambda amount: near.value(start - amount) + far.value(arrived + rate * amount))
+
+
+def _best(found: float, others: Iterable[float], worth: Callable[[float], float]) -> float:
+    """``found``, or whichever of ``others`` is worth more by more than rounding explains."""
+    most = worth(found)
+    for other in others:
+        value = worth(other)
+        if value > most + 1e-12 * max(1.0, abs(most)):
+            found, most = other, value
+    return found

@@ -2,7 +2,7 @@
 
 from decimal import Decimal
 
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from twisted.trial.unittest import SynchronousTestCase
 
@@ -70,6 +70,7 @@ class SummitTests(SynchronousTestCase):
         st.floats(0, 0.1),
         st.floats(0.1, 3),
     )
+    @example([0.0] * 4, [0.0] * 5, [0.0, 0.0, 0.0, 5e-194], [0.0, 1.0, 1.0, 1.0, 1.0], 0.0625, 1.0)
     @settings(max_examples=150, deadline=None)
     def test_nothing_is_higher(
         self,
