@@ -23,6 +23,8 @@ from web.requests import content_type, header, origin_of_site
 from web.sessions import Person, Role, Sessions, Throttle
 
 COOKIE = "ilp_session"
+#: What the form of any page may send to any site, with the credentials that the browser remembers.
+_FORM_TYPES = ("application/x-www-form-urlencoded", "multipart/form-data", "text/plain")
 #: Seconds for which a program's verified password is not hashed again: argon2 takes 0.1 s of a core.
 _BASIC_MEMORY = 60
 _MAX_REMEMBERED = 1_000
@@ -99,7 +101,8 @@ class Gate:
         """
         refuse_foreign(request, hosts)
         if person.csrf is None:
-            if content_type(request) != "application/json" and not header(request, "x-requested-with"):
+            # A bare POST (curl -X POST) is no form's: those always name one of these types; a script's names its Origin.
+            if content_type(request) in _FORM_TYPES and not header(request, "x-requested-with"):
                 raise Forbidden("send JSON, or the header X-Requested-With: no other site's form can")
         elif token is None or not self.sessions.is_token(session_id(request), token):
             raise Forbidden("this page is out of date or was not ours: reload it and try again")

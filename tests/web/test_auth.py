@@ -194,6 +194,8 @@ class Changes(ConsoleCase):
         plain, _ = self.basic("POST", "/api/stop", data=b"x", headers={"Content-Type": "text/plain"})
         self.assertEqual(plain.code, 403)
         marked, _ = self.basic("POST", "/api/stop", headers={"X-Requested-With": "curl"})
+        bare, _ = self.basic("POST", "/api/stop")
+        self.assertEqual(bare.code, 200)
         self.assertEqual(marked.code, 200)
         as_json, _ = self.basic("POST", "/api/stop", json={})
         self.assertEqual(as_json.code, 200)
