@@ -2,7 +2,7 @@
 #
 #   make run    set up and run the sandbox pool        make test   set up and run the tests
 #   make setup  only set up .venv                      make lint   ruff, mypy, import contracts
-#   make bench  measure (two minutes)                  make bench-long   the rest of the measurements
+#   make bench  measure (a minute)                      make bench-long   the rest of the measurements
 #   make bench-arena  a month of trading against the peers' rules, ten times (a quarter of an hour)
 #   make chaos  kill the pool 200 times and compare it with the truth (KILLS=20 SEED=7 POSTGRES=own ...)
 #   make lock   refresh the locks (UPGRADE=--upgrade for newer versions)
@@ -43,10 +43,11 @@ format: .venv/test.stamp
 
 bench: .venv/test.stamp
 	$(BIN)/python -m bench.decision
-	$(BIN)/python -m bench.latency
+	$(BIN)/python -m bench.latency --count 15
 
 bench-long: .venv/test.stamp
 	$(BIN)/python -m bench.decision --long
+	$(BIN)/python -m bench.latency
 
 bench-arena: .venv/test.stamp
 	$(BIN)/python -m bench.arena
