@@ -177,20 +177,10 @@ def pool(
     limits = config.limits
     holder: list[Pool] = []
     slippage = lambda: holder[0].settings.max_slippage  # noqa: E731
-    delays = {settings.btc: settings.btc_delay}
-    cash: dict[Place, str] = {"source": settings.source, "target": settings.target}
     tasks, budget = Tasks(book_keeper, now, notify), RateBudget(limits.max_orders_per_minute, now)
-    transfers = Transfers(
-        by_place,
-        book_keeper,
-        tasks,
-        names,
-        now,
-        limits,
-        Addresses(by_place, cash, limits.addresses, settings.out_address),
-        lambda ticker: delays.get(ticker, settings.fiat_exchange_delay),
-        notify,
-    )
+    transfers = _transfers(config, settings, by_place, book_keeper, tasks, names, now, notify)
+    patience = float(limits.hedge_age)
+    contract, allow = settings.target_contract, budget.take_for_hedge
     parts = Parts(
         reactor=reactor,
         now=now,
@@ -201,25 +191,8 @@ def pool(
         feeds=live,
         desks=desks,
         fiat=fiat,
-        quotes=Quotes(
-            desks["target"],
-            names,
-            settings.target_contract,
-            budget,
-            now,
-            settings.post_only,
-        ),
-        hedges=Hedges(
-            desks["source"],
-            live["source"],
-            book_keeper,
-            names,
-            reactor,
-            now,
-            slippage,
-            float(limits.hedge_age),
-            budget.take_for_hedge,
-        ),
+        quotes=Quotes(desks["target"], names, contract, budget, now, settings.post_only),
+        hedges=Hedges(desks["source"], live["source"], book_keeper, names, reactor, now, slippage, patience, allow),
         transfers=transfers,
         tasks=tasks,
         intake=Intake(by_place, books, book_keeper, transfers, now, settings.btc),
@@ -233,6 +206,26 @@ def pool(
     )
     holder.append(Pool(parts, settings, parse_changes, _changes, config.is_sandbox, config.is_paper))
     return holder[0]
+
+
+def _transfers(
+    config: Config,
+    settings: Settings,
+    exchanges: dict[Place, Any],
+    book_keeper: ILedger,
+    tasks: Tasks,
+    names: Names,
+    now: Callable[[], int],
+    notify: Notify,
+) -> Transfers:
+    delays = {settings.btc: settings.btc_delay}
+    cash: dict[Place, str] = {"source": settings.source, "target": settings.target}
+    addresses = Addresses(exchanges, cash, config.limits.addresses, settings.out_address)
+
+    def delay(ticker: str) -> Decimal:
+        return delays.get(ticker, settings.fiat_exchange_delay)
+
+    return Transfers(exchanges, book_keeper, tasks, names, now, config.limits, addresses, delay, notify)
 
 
 def _settings(config: Config) -> Settings:
