@@ -158,6 +158,7 @@ decisions = Table(
     Column("snapshot", Json, nullable=False),
     Column("settings", Json, nullable=False),
     Column("decision", Json, nullable=False),
+    Column("guards", Json),
 )
 
 parameter_changes = Table(

@@ -178,7 +178,8 @@ def _nothing(_connection: Connection) -> None:
 
 def _save_decision(connection: Connection, record: DecisionRecord) -> None:
     plain = {name: dict(getattr(record, name)) for name in ("snapshot", "settings", "decision")}
-    insert_new(connection, schema.decisions, values_of(record) | plain)
+    guards = None if record.guards is None else dict(record.guards)
+    insert_new(connection, schema.decisions, values_of(record) | plain | {"guards": guards})
 
 
 def _decision(connection: Connection, id: str) -> DecisionRecord | None:

@@ -158,7 +158,10 @@ class Task:
 
 @frozen
 class DecisionRecord:
-    """A decision with the snapshot and settings that led to it, as JSON-ready values, so that it can be replayed."""
+    """A decision with the snapshot and settings that led to it, as JSON-ready values, so that it can be replayed.
+
+    ``guards``: what has narrowed it after the optimiser (:class:`trader.guards.Guards`); None: written before they were kept.
+    """
 
     id: str
     timestamp: int
@@ -167,6 +170,7 @@ class DecisionRecord:
     snapshot: Mapping[str, Any]
     settings: Mapping[str, Any]
     decision: Mapping[str, Any]
+    guards: Mapping[str, Any] | None = None
 
 
 @frozen

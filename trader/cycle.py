@@ -15,12 +15,11 @@ from execution.rim import launch
 from market.gather import NotReady
 from model.decision import Decision, Transfer, Verdict
 from model.money import ZERO, plain
-from model.order import Side
 from model.records import DecisionRecord
 from model.settings import Settings
 from model.snapshot import Snapshot, to_json
 from trader.gathering import Gatherer
-from trader.guards import limited, positioned
+from trader.guards import Guards, narrowed
 from trader.parts import PLACES, Parts
 from trader.repricing import SourceMove
 
@@ -98,23 +97,23 @@ class Cycle:
             return
         self.failures, self.trouble = 0, ""
         if self._may_trade():
-            self._act(self._limited(decision, snapshot), settings, snapshot, is_overtaken=fills != self._fills)
+            guards = self._guards(settings)
+            remember = partial(self._remember, guards=guards, settings=settings, snapshot=snapshot)
+            self._act(narrowed(decision, guards, snapshot), settings, snapshot, remember, is_overtaken=fills != self._fills)
 
-    def _limited(self, decision: Decision, snapshot: Snapshot) -> Decision:
-        stuck = self._parts.hedges.trouble
-        if stuck:
-            decision = attrs.evolve(decision, quotes=(), no_quote={side.value: stuck for side in Side})
-        rate = snapshot.fiat.best_bid.price if snapshot.fiat.best_bid else ZERO
-        held = {place: self._parts.books.balance(place, self._settings().btc) for place in PLACES}
-        decision = positioned(decision, self._parts.limits, held, snapshot.source.instrument)
-        return limited(decision, self._parts.limits, rate, snapshot.source.instrument)
+    def _guards(self, settings: Settings) -> Guards:
+        limits = self._parts.limits
+        held = {place: self._parts.books.balance(place, settings.btc) for place in PLACES}
+        return Guards(limits.max_order_value, limits.max_position, held, self._parts.hedges.trouble)
 
     def _fail(self, reason: str) -> None:
         self.trouble = reason
         if self._may_trade():
             self._parts.quotes.pull(reason)
 
-    def _act(self, decision: Decision, settings: Settings, snapshot: Snapshot, is_overtaken: bool) -> None:
+    def _act(
+        self, decision: Decision, settings: Settings, snapshot: Snapshot, remember: Callable[..., None], is_overtaken: bool
+    ) -> None:
         if is_overtaken and self._overtaken < MOST_OVERTAKEN:
             self._overtaken += 1
             self.request()
@@ -123,7 +122,7 @@ class Cycle:
         trade = None if is_overtaken or parts.hedges.is_busy else decision.trade
         transfers = () if is_overtaken else decision.transfers
         id = parts.names.next()
-        self._followed = partial(self._remember, id, decision, settings, snapshot)
+        self._followed = partial(remember, id, decision)
         is_news = trade is not None or transfers or parts.quotes.would_change(decision.quotes)
         since = SourceMove(snapshot, lambda: parts.feeds["source"].book, settings.max_slippage)
         parts.quotes.want(decision.quotes, decision.no_quote, id, since)
@@ -152,7 +151,7 @@ class Cycle:
         if remember is not None:
             remember()
 
-    def _remember(self, id: str, decision: Decision, settings: Settings, snapshot: Snapshot) -> None:
+    def _remember(self, id: str, decision: Decision, guards: Guards, settings: Settings, snapshot: Snapshot) -> None:
         """Queue the decision for the ledger: it is written in the order of the calls, so before the intents that follow."""
         record = DecisionRecord(
             id,
@@ -162,6 +161,7 @@ class Cycle:
             to_json(snapshot),
             jsonable(attrs.asdict(settings)),
             jsonable(attrs.asdict(decision)),
+            jsonable(attrs.asdict(guards)),
         )
         self._parts.ledger.save_decision(record).addErrback(self._not_remembered)
 

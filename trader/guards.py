@@ -4,13 +4,38 @@ from collections.abc import Mapping
 from decimal import Decimal
 
 import attrs
+from attrs import frozen
 
 from model.decision import Decision, Quote, Trade
 from model.instrument import Instrument
 from model.limits import Limits
 from model.money import ZERO, plain
 from model.order import Side
+from model.snapshot import Snapshot
 from model.transfer import Place
+
+
+@frozen
+class Guards:
+    """What a decision is narrowed by besides its snapshot: the two limits, in source currency and BTC (None: no limit), the
+    BTC ``held`` by venue when it was taken up, and why a hedge is ``stuck`` (empty: none is). Kept with the decision, so
+    that a replay narrows it the same."""
+
+    max_order_value: Decimal | None
+    max_position: Decimal | None
+    held: Mapping[Place, Decimal]
+    stuck: str = ""
+
+
+def narrowed(decision: Decision, guards: Guards, snapshot: Snapshot) -> Decision:
+    """``decision`` as it may be carried out: by :func:`positioned` and :func:`limited`, and without quotes while a hedge is
+    stuck. Pure: the same again gives the same."""
+    if guards.stuck:
+        decision = attrs.evolve(decision, quotes=(), no_quote={side.value: guards.stuck for side in Side})
+    limits = Limits(max_order_value=guards.max_order_value, max_position=guards.max_position)
+    rate = snapshot.fiat.best_bid.price if snapshot.fiat.best_bid else ZERO
+    decision = positioned(decision, limits, guards.held, snapshot.source.instrument)
+    return limited(decision, limits, rate, snapshot.source.instrument)
 
 
 def limited(decision: Decision, limits: Limits, rate: Decimal, source: Instrument | None) -> Decision:

@@ -38,7 +38,7 @@ FILL = Fill("T1", "O1", "BTC/USD", Side.BUY, Decimal("60000.1"), Decimal("0.2"),
 OBLIGATION = Obligation("ob1", Decimal("-0.3"), Decimal("0"), Decimal("59000.5"), "d1", "open", 0, 10, 10)
 TRANSIT = TransitRecord("tr1", "source", "target", "BTC", Decimal("1.5"), "travelling", 10, 20, "addr", "ref", 99)
 TASK = Task("t1", "withdraw", "Send 5 USD", {"amount": "5"}, 10)
-DECISION = DecisionRecord("d1", 10, "act", "", {"source": {"book": ["1.50"]}}, {"btc": "BTC"}, {"trade": None})
+DECISION = DecisionRecord("d1", 10, "act", "", {"source": {"book": ["1.50"]}}, {"btc": "BTC"}, {"trade": None}, {"stuck": ""})
 CHANGE = ParameterChange(10, "ann", {"trader.period": ("5", "6")})
 
 
