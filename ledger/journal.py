@@ -6,7 +6,7 @@ Every function is a job of :class:`ledger.writer.Writer`: it runs inside a trans
 from collections.abc import Mapping
 from decimal import Decimal
 
-from sqlalchemy import insert, select
+from sqlalchemy import bindparam, insert, select
 from sqlalchemy.engine import Connection
 
 from ledger import schema
@@ -23,6 +23,10 @@ Sums = dict[tuple[str, str], Decimal]
 #: Rows fetched at once while everything is recounted.
 AT_ONCE = 5_000
 
+# Built once: that takes SQLAlchemy longer than to execute them, and orders wait for it.
+_NEW_POSTINGS, _NEW_FILL = insert(schema.postings), insert(schema.fills)
+_BALANCES_OF = select(schema.balances).where(schema.balances.c.account.in_(bindparam("accounts", expanding=True)))
+
 
 def enter(connection: Connection, entry: Entry) -> bool:
     """Book ``entry``; False, and nothing changed, if it is booked already.
@@ -38,7 +42,7 @@ def enter(connection: Connection, entry: Entry) -> bool:
             {"entry_id": entry.id, "account": account, "ticker": ticker, "amount": amount}
             for (account, ticker), amount in entry.moves.items()
         ]
-        connection.execute(insert(schema.postings), rows)
+        connection.execute(_NEW_POSTINGS, rows)
         _add_to_balances(connection, entry.moves)
     return True
 
@@ -59,7 +63,7 @@ def book_fill(connection: Connection, place: Place, fill: Fill, intent_id: str |
         fill.fees,
         fill.timestamp,
     )
-    connection.execute(insert(schema.fills).values(values_of(record)))
+    connection.execute(_NEW_FILL, values_of(record))
     return True
 
 
@@ -138,16 +142,14 @@ def _fills_of(connection: Connection, since: int, until: int) -> dict[str, tuple
 
 
 def _add_to_balances(connection: Connection, moves: Moves) -> None:
-    table = schema.balances
-    accounts = {account for account, _ in moves}
-    rows = connection.execute(select(table).where(table.c.account.in_(accounts)))
+    rows = connection.execute(_BALANCES_OF, {"accounts": sorted({account for account, _ in moves})})
     before = {(row.account, row.ticker): row.amount for row in rows}
     with exactly():
         after = [
             {"account": account, "ticker": ticker, "amount": before.get((account, ticker), ZERO) + amount}
             for (account, ticker), amount in moves.items()
         ]
-    save(connection, table, *after)
+    save(connection, schema.balances, *after)
 
 
 def _kept(connection: Connection) -> Sums:

@@ -7,7 +7,7 @@ from collections.abc import Collection
 from decimal import Decimal
 from typing import Any
 
-from sqlalchemy import Select, select, update
+from sqlalchemy import Select, bindparam, select, update
 from sqlalchemy.engine import Connection
 
 from ledger import schema
@@ -16,6 +16,9 @@ from ledger.postings import exactly
 from ledger.rows import insert_new, record_of, values_of
 from model.money import ZERO
 from model.records import IntentRecord, IntentState, OrderIntent
+
+#: Built once: that takes SQLAlchemy longer than to execute it.
+_ANSWER = update(schema.intents).where(schema.intents.c.id == bindparam("intent_id"))
 
 
 def intend(connection: Connection, intent: OrderIntent) -> None:
@@ -37,10 +40,10 @@ def answer(connection: Connection, intent_id: str, state: IntentState, order_id:
 
     :raises LedgerError: if there is no such intent.
     """
-    changes = {"state": state, "detail": detail, "updated": timestamp}
+    changes = {"intent_id": intent_id, "state": state, "detail": detail, "updated": timestamp}
     if order_id is not None:
         changes["order_id"] = order_id
-    changed = connection.execute(update(schema.intents).where(schema.intents.c.id == intent_id).values(changes))
+    changed = connection.execute(_ANSWER, changes)
     if changed.rowcount != 1:
         raise LedgerError(f"there is no intent {intent_id} to remember an answer for")
 

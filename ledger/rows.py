@@ -1,6 +1,7 @@
 """Values to rows and back: a value's attributes are a table's columns of the same names."""
 
 from collections.abc import Iterable
+from functools import cache
 from typing import Any, TypeVar
 
 import attrs
@@ -24,16 +25,12 @@ def record_of(kind: type[T], row: RowMapping) -> T:
 
 def insert_new(connection: Connection, table: Table, values: dict[str, Any]) -> bool:
     """Insert a row; False, and nothing changed, if its key is there already."""
-    statement = _insert(connection, table).values(values).on_conflict_do_nothing().returning(*table.primary_key)
-    return connection.execute(statement).first() is not None
+    return connection.execute(_inserting(connection.dialect.name, table), values).first() is not None
 
 
 def save(connection: Connection, table: Table, *rows: dict[str, Any]) -> None:
     """Insert rows, all with the same columns, or replace those with their keys."""
-    keys = [column.name for column in table.primary_key]
-    statement = _insert(connection, table)
-    changes = {name: statement.excluded[name] for name in rows[0] if name not in keys}
-    connection.execute(statement.on_conflict_do_update(index_elements=keys, set_=changes), list(rows))
+    connection.execute(_saving(connection.dialect.name, table, tuple(rows[0])), list(rows))
 
 
 def newest(
@@ -50,6 +47,22 @@ def records(kind: type[T], rows: Iterable[RowMapping]) -> list[T]:
     return [record_of(kind, row) for row in rows]
 
 
-def _insert(connection: Connection, table: Table) -> Any:
+# To build a statement takes SQLAlchemy longer than to execute it: each is built once.
+
+
+@cache
+def _inserting(dialect: str, table: Table) -> Any:
+    return _insert(dialect, table).on_conflict_do_nothing().returning(*table.primary_key)
+
+
+@cache
+def _saving(dialect: str, table: Table, columns: tuple[str, ...]) -> Any:
+    keys = [column.name for column in table.primary_key]
+    statement = _insert(dialect, table)
+    changes = {name: statement.excluded[name] for name in columns if name not in keys}
+    return statement.on_conflict_do_update(index_elements=keys, set_=changes)
+
+
+def _insert(dialect: str, table: Table) -> Any:
     # Both have the same ON CONFLICT, but SQLAlchemy gives each its own class.
-    return sqlite.insert(table) if connection.dialect.name == "sqlite" else postgresql.insert(table)
+    return sqlite.insert(table) if dialect == "sqlite" else postgresql.insert(table)

@@ -57,12 +57,21 @@ class _Call:
     can_wait: bool
 
 
+#: Called on the writer's thread after each transaction: the seconds it took, and whether it is kept.
+Committed = Callable[[float, bool], None]
+
+
+def nobody_counts(_seconds: float, _is_kept: bool) -> None:
+    """For a ledger that nobody measures."""
+
+
 class Writer:
     """``start``, then ``submit`` as often as you like, then ``stop``."""
 
-    def __init__(self, store: IsStore, reactor: CallsFromThread) -> None:
+    def __init__(self, store: IsStore, reactor: CallsFromThread, committed: Committed = nobody_counts) -> None:
         self._store = store
         self._reactor = reactor
+        self._committed = committed
         self._queue: SimpleQueue[_Call | None] = SimpleQueue()
         self._thread: Thread | None = None
         self._is_stopping = False
@@ -128,9 +137,15 @@ class Writer:
 
     def _commit(self, batch: list[_Call]) -> list[Any]:
         try:
-            connection = self._store.connection()
-            with connection.begin():
-                return [_attempt(connection, call.job) for call in batch]
+            try:
+                with self._store.connection().begin() as transaction:
+                    return [call.job(transaction.connection) for call in batch]
+            except TROUBLE:
+                raise
+            except Exception:
+                # One of the jobs fails by its own fault, which is rare: again, each apart from the others.
+                with self._store.connection().begin() as transaction:
+                    return [_attempt(transaction.connection, call.job) for call in batch]
         except Exception as error:
             # Whatever it was, every caller must hear of it, and the thread must live to answer the next one.
             self._store.discard()
