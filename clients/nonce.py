@@ -34,11 +34,15 @@ class NonceLane:
             await self._turn(urgency)
         self._is_busy = True
         try:
-            self._last = max(self._last + 1, microseconds())
-            return await request(self._last)
+            return await request(self.take(microseconds))
         finally:
             self._is_busy = False
             self._wake_next()
+
+    def take(self, microseconds: Callable[[], int]) -> int:
+        """The next nonce, out of turn: for a connection that proves who we are with one, and is tried again if refused."""
+        self._last = max(self._last + 1, microseconds())
+        return self._last
 
     def _turn(self, urgency: int) -> "Deferred[None]":
         # A caller that gives up leaves its place: a cancelled Deferred ignores the wake-up, so it must not receive it.

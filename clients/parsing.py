@@ -3,13 +3,14 @@
 Each function raises ValueError for what breaks its form; :func:`reading` makes InvalidData of that.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 
-from clients.errors import InvalidData
+from clients.errors import InvalidData, OutcomeUnknown
 from model.money import decimal_of
+from model.shapes import SideName
 
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 #: Before and after the point; the largest number of any venue has fewer.
@@ -25,6 +26,18 @@ def reading(venue: str, call: str) -> Iterator[None]:
         raise InvalidData(venue, call, f"{missing.args[0]!r} is missing") from missing
     except (ValueError, TypeError, AttributeError, IndexError) as wrong:
         raise InvalidData(venue, call, str(wrong)) from wrong
+
+
+@contextmanager
+def proving(venue: str, call: str, answer: object) -> Iterator[None]:
+    """What breaks the format of a write's ``answer`` comes out as OutcomeUnknown.
+
+    It says neither no nor what was done: the order may be in the book, the money on its way.
+    """
+    try:
+        yield
+    except (KeyError, ValueError, TypeError, AttributeError, IndexError) as wrong:
+        raise OutcomeUnknown(venue, call, f"no reference in {answer!r:.200}") from wrong
 
 
 def exact(value: object, what: str) -> Decimal:
@@ -64,3 +77,43 @@ def text(value: object, what: str) -> str:
 def optional_text(value: object, what: str) -> str | None:
     """Text, or None where the venue has nothing to say."""
     return None if value is None or value == "" else text(value, what)
+
+
+def whole(value: object, what: str) -> int:
+    """A whole number that is not negative, written as one or as text of digits."""
+    if isinstance(value, bool) or not isinstance(value, int | str):
+        raise ValueError(f"{what}: expected a whole number, got {value!r:.60}")
+    if isinstance(value, str) and not (value.isascii() and value.isdecimal() and len(value) <= MOST_DIGITS):
+        raise ValueError(f"{what}: expected a whole number, got {value!r:.60}")
+    if not 0 <= (found := int(value)) < 10**MOST_DIGITS:
+        raise ValueError(f"{what}: {found} is no count")
+    return found
+
+
+def truth(value: object, what: str) -> bool:
+    """True or false and nothing else."""
+    if not isinstance(value, bool):
+        raise ValueError(f"{what}: {value!r:.60} is neither true nor false")
+    return value
+
+
+def side_of(value: object, names: Mapping[str, SideName]) -> SideName:
+    """BUY or SELL; ``names``: how the venue spells them."""
+    if not isinstance(value, str) or value not in names:
+        raise ValueError(f"side: {value!r:.60} is neither {' nor '.join(names)}")
+    return names[value]
+
+
+def quantity_left(id: str, quantity: Decimal, done: Decimal) -> Decimal:
+    """What of order ``id`` has not traded yet; more than was ordered cannot have."""
+    if done > quantity:
+        raise ValueError(f"order {id}: {done} of {quantity} is executed")
+    return quantity - done
+
+
+def microseconds_of_text(value: object) -> int:
+    """ISO 8601 with a zone as microseconds."""
+    moment = datetime.fromisoformat(text(value, "timestamp"))
+    if moment.tzinfo is None:
+        raise ValueError(f"timestamp: {value!r} has no zone")
+    return (moment - EPOCH) // timedelta(microseconds=1)

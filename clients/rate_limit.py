@@ -1,9 +1,14 @@
 """A venue's budget of calls, kept on our side so that the venue never has to refuse."""
 
+from collections.abc import Mapping
+from math import ceil
+
 from attrs import define, field
 from twisted.internet.defer import Deferred, succeed
 from twisted.internet.interfaces import IReactorTime
 from twisted.internet.task import deferLater
+
+from clients.errors import Reason, Refused
 
 
 @define
@@ -74,3 +79,33 @@ class RateLimit:
         """The venue says that only ``left`` may be spent now; more than our own count it never gives."""
         if self._bucket is not None:
             self._bucket.limit(left, self._clock.seconds())
+
+
+class Silence:
+    """After a 429 or 418 a venue wants quiet; whoever goes on is shut out for longer, so until then nothing is sent at all."""
+
+    #: Seconds of silence after a refusal that does not say how long.
+    UNTOLD = 60.0
+
+    def __init__(self, clock: IReactorTime) -> None:
+        self._clock = clock
+        self._until = 0.0
+
+    def heard(self, status: int, headers: Mapping[str, str]) -> float | None:
+        """Note an answer; the seconds of silence that it asks for, None if it does not."""
+        if status not in (418, 429):
+            return None
+        wanted = headers.get("retry-after", "")
+        seconds = float(wanted) if wanted.isdecimal() else self.UNTOLD
+        self._until = self._clock.seconds() + seconds
+        return seconds
+
+    def check(self, venue: str, call: str) -> None:
+        """Pass if it is over.
+
+        :raises Refused: (RATE_LIMIT) if not; nothing was sent.
+        """
+        left = self._until - self._clock.seconds()
+        if left > 0:
+            words = f"not sent: the venue has asked for silence for another {ceil(left)} s"
+            raise Refused(venue, call, words, Reason.RATE_LIMIT)

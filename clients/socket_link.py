@@ -53,7 +53,8 @@ class SocketLink:
     message is no JSON, nothing that came after may be trusted: the connection is dropped and made anew.
 
     ``silence_limit``: after so many seconds without any message the connection is taken for dead; after half of them it is
-    asked for a sign of life, ``ping`` as a message or, without one, WebSocket's own ping.
+    asked for a sign of life, ``ping`` as a message or, without one, WebSocket's own ping. ``headers()``: what the request for
+    the connection carries besides, asked for at each attempt.
     """
 
     log = Logger()
@@ -70,6 +71,7 @@ class SocketLink:
         ping: str | None = None,
         silence_limit: float = 20.0,
         backoff: Backoff | None = None,
+        headers: Callable[[], Mapping[str, str]] | None = None,
     ) -> None:
         self._name = name
         self._url = url
@@ -79,6 +81,7 @@ class SocketLink:
         self._ping = None if ping is None else ping.encode()
         self._silence_limit = silence_limit
         self._backoff = backoff or Backoff(surroundings.random)
+        self._headers = headers
         self._wire: _Wire | None = None
         self._attempt: Deferred[Any] | None = None
         self._timer: IDelayedCall | None = None
@@ -156,7 +159,8 @@ class SocketLink:
 
     def dial(self) -> None:
         # Any: autobahn has no types.
-        factory: Any = WebSocketClientFactory(self._url, reactor=self._clock)
+        headers = dict(self._headers()) if self._headers else None
+        factory: Any = WebSocketClientFactory(self._url, headers=headers, reactor=self._clock)
         factory.protocol, factory.link = _Wire, self
         # Its own timers would run on the global reactor; ours run on the clock that we were given.
         factory.setProtocolOptions(

@@ -21,3 +21,12 @@ def check_steps(venue: str, call: str, instrument: Instrument, quantity: Decimal
     if not instrument.accepts(quantity, price):
         least = f"{plain(instrument.min_quantity)} {instrument.base} and {plain(instrument.min_value)} {instrument.quote}"
         raise Refused(venue, call, f"{quantity} at {price} is below the minimum of {least}", Reason.SIZE)
+
+
+def check_amount(venue: str, call: str, ticker: str, amount: Decimal) -> None:
+    """Pass an amount that can be withdrawn at all.
+
+    :raises Refused: (SIZE) for anything else.
+    """
+    if not amount.is_finite() or amount <= 0:
+        raise Refused(venue, call, f"{amount} {ticker} cannot be sent", Reason.SIZE)

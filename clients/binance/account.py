@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterable, Mapping
 from datetime import datetime, timedelta
 from decimal import Decimal
+from functools import partial
 from math import ceil, floor
 from typing import Any
 
@@ -13,9 +14,13 @@ from clients.binance.faults import VENUE
 from clients.binance.networks import Networks
 from clients.binance.orders import Orders
 from clients.binance.rest import BinanceRest
-from clients.binance.wire import Listing, Market, reading
-from clients.errors import InvalidData, OutcomeUnknown, Reason, Refused
-from clients.parsing import EPOCH, text
+from clients.binance.wire import reading
+from clients.errors import Reason, Refused
+from clients.listings import Listing, Market
+from clients.paging import all_pages, is_within, microseconds_of, milliseconds
+from clients.parsing import proving, text, whole
+from clients.postings import postings
+from clients.steps import check_amount
 from model.money import ZERO, plain
 from model.shapes import FillShape, PositionShape, TransactionShape
 
@@ -23,8 +28,6 @@ ACCOUNT, TRADES = "GET /api/v3/account", "GET /api/v3/myTrades"
 DEPOSITS, WITHDRAWALS = "GET /sapi/v1/capital/deposit/hisrec", "GET /sapi/v1/capital/withdraw/history"
 ADDRESS, WITHDRAW = "GET /sapi/v1/capital/deposit/address", "POST /sapi/v1/capital/withdraw/apply"
 PAGE = 1000
-#: More pages than this of one history are a venue that never ends, not a history.
-MOST_PAGES = 2_000
 #: The longest time between start and end of one question is 24 hours, 90 days; less a little for rounding outwards.
 MOST_OF_TRADES, MOST_OF_FUNDINGS = timedelta(hours=23), timedelta(days=89)
 #: A deposit is listed from when it was first seen and a withdrawal from when it was asked for; so long it may take until
@@ -69,7 +72,7 @@ class Account:
         entries = await self._trades(listing.symbol, start, end)
         with reading(TRADES):
             shapes = [wire.fill(entry, self._market) for entry in entries]
-            orders = {wire.whole(entry["orderId"], "orderId") for entry in entries}
+            orders = {whole(entry["orderId"], "orderId") for entry in entries}
         client_ids = await self._orders.client_ids(listing.symbol, orders)
         for shape in shapes:
             shape["client_id"] = client_ids.get(shape["order_id"])
@@ -81,29 +84,33 @@ class Account:
         first, last = start, min(end, self._now() + MOST_OF_TRADES)
         while first <= last and not found:
             until = min(first + MOST_OF_TRADES, last)
-            found += await self._page(symbol, startTime=_milliseconds(first, floor), endTime=_milliseconds(until, ceil))
+            found += await self._page(symbol, startTime=str(milliseconds(first, floor)), endTime=str(milliseconds(until, ceil)))
             first = until + timedelta(milliseconds=1)
-        is_whole = not found
-        for _ in range(MOST_PAGES):
-            if is_whole:
-                return found
+
+        async def page_after(number: int) -> int | None:
             with reading(TRADES):
-                after = wire.whole(found[-1]["id"], "id") + 1
-                is_past = wire.microseconds(found[-1]["time"]) > (last - EPOCH) // timedelta(microseconds=1)
-            page = [] if is_past else await self._page(symbol, fromId=str(after))
-            found += page
-            is_whole = not page
-        raise InvalidData(VENUE, TRADES, f"more than {MOST_PAGES} pages")
+                is_past = wire.microseconds(found[-1]["time"]) > microseconds_of(last)
+            page = [] if is_past else await self._page(symbol, fromId=str(number))
+            found.extend(page)
+            return self._after(page) if page else None
+
+        if found:
+            await all_pages(VENUE, TRADES, page_after, self._after(found))
+        return found
+
+    def _after(self, trades: list[Mapping[str, Any]]) -> int:
+        with reading(TRADES):
+            return whole(trades[-1]["id"], "id") + 1
 
     async def _page(self, symbol: str, **where: str) -> list[Mapping[str, Any]]:
         answer = await self._rest.private(TRADES, symbol=symbol, limit=str(PAGE), **where)
         with reading(TRADES):
-            return sorted(answer, key=lambda entry: wire.whole(entry["id"], "id"))
+            return sorted(answer, key=lambda entry: whole(entry["id"], "id"))
 
     async def transactions(self, start: datetime, end: datetime) -> list[TransactionShape]:
         """Postings, oldest first. One that was pending when it was last told is told again when it has ended."""
         window = self._rest.skew.widen(start, end)
-        found = [posting for shape in await self.fills(start, end) for posting in history.postings(shape)]
+        found = [posting for shape in await self.fills(start, end) for posting in postings(shape)]
         for call, read in ((DEPOSITS, history.deposit), (WITHDRAWALS, history.withdrawal)):
             entries = await self._fundings(call, window[0] - SETTLING, window[1])
             with reading(call):
@@ -111,10 +118,10 @@ class Account:
                     found += self._told(read(entry), window)
         return sorted(found, key=lambda shape: (shape["timestamp"], shape["id"]))
 
-    def _told(self, postings: list[TransactionShape], window: tuple[datetime, datetime]) -> list[TransactionShape]:
-        name, is_pending = postings[0]["id"], postings[0].get("state") == "pending"
+    def _told(self, told_of: list[TransactionShape], window: tuple[datetime, datetime]) -> list[TransactionShape]:
+        name, is_pending = told_of[0]["id"], told_of[0].get("state") == "pending"
         has_ended = name in self._unsettled and not is_pending
-        told = [each for each in postings if has_ended or _is_within(each["timestamp"], window[0] - SECOND, window[1])]
+        told = [each for each in told_of if has_ended or _is_within(each["timestamp"], window[0] - SECOND, window[1])]
         if has_ended:
             self._unsettled.discard(name)
         elif told and is_pending:
@@ -126,18 +133,18 @@ class Account:
         end = min(end, self._now() + MOST_OF_TRADES)
         while start <= end:
             until = min(start + MOST_OF_FUNDINGS, end)
-            window = {"startTime": _milliseconds(start - SECOND, floor), "endTime": _milliseconds(until, ceil)}
-            for page in range(MOST_PAGES):
-                answer = await self._rest.private(call, **window, limit=str(PAGE), offset=str(page * PAGE))
-                with reading(call):
-                    found |= {str(entry["id"]): entry for entry in answer}
-                    is_last = len(answer) < PAGE
-                if is_last:
-                    break
-            else:
-                raise InvalidData(VENUE, call, f"more than {MOST_PAGES} pages")
+            window = {"startTime": str(milliseconds(start - SECOND, floor)), "endTime": str(milliseconds(until, ceil))}
+            await all_pages(VENUE, call, partial(self._funding_page, call, window, found), 0)
             start = until + timedelta(milliseconds=1)
         return list(found.values())
+
+    async def _funding_page(
+        self, call: str, window: Mapping[str, str], found: dict[str, Mapping[str, Any]], offset: int
+    ) -> int | None:
+        answer = await self._rest.private(call, **window, limit=str(PAGE), offset=str(offset))
+        with reading(call):
+            found |= {str(entry["id"]): entry for entry in answer}
+            return None if len(answer) < PAGE else offset + PAGE
 
     async def address(self, ticker: str) -> str:
         """Where a deposit goes."""
@@ -153,23 +160,13 @@ class Account:
     async def withdraw(self, ticker: str, amount: Decimal, address: str) -> str:
         """Send; never safe to repeat. Binance takes its fee out of ``amount``."""
         network = self._networks.of(WITHDRAW, ticker)
-        if amount <= 0 or not amount.is_finite():
-            raise Refused(VENUE, WITHDRAW, f"{amount} {ticker} cannot be sent", Reason.SIZE)
+        check_amount(VENUE, WITHDRAW, ticker, amount)
         form = {"coin": ticker, "network": network.name, "address": address, "amount": plain(amount)}
         answer = await self._rest.private(WITHDRAW, **form)
-        try:
+        with proving(VENUE, WITHDRAW, answer):
             return text(answer["id"], "id")
-        except (KeyError, TypeError, ValueError) as error:
-            # It was not refused: the money may be on its way.
-            raise OutcomeUnknown(VENUE, WITHDRAW, f"no reference in {answer!r:.200}") from error
-
-
-def _milliseconds(moment: datetime, rounded: Callable[[float], int]) -> str:
-    return str(rounded((moment - EPOCH) / timedelta(milliseconds=1)))
 
 
 def _is_within(timestamp: int, start: datetime, end: datetime) -> bool:
     # The venue's times are whole milliseconds: one that began within the first is not before it.
-    start -= timedelta(milliseconds=1)
-    first, last = ((moment - EPOCH) // timedelta(microseconds=1) for moment in (start, end))
-    return first <= timestamp <= last
+    return is_within(timestamp, start - timedelta(milliseconds=1), end)

@@ -6,36 +6,31 @@ first one after must continue it, and each one after that must begin one above w
 """
 
 from collections import deque
-from collections.abc import Iterable, Mapping
-from decimal import Decimal
+from collections.abc import Mapping
 from typing import Any
 
-from clients.binance.wire import Changes, Listing, level, whole
-from clients.book_side import BookSide
-from model.shapes import BookShape
+from clients.binance.wire import Changes, level
+from clients.book_stream import BookByQuestion
+from clients.listings import Listing
+from clients.parsing import whole
+from clients.streamed_book import OutOfStep
 
 #: Events that are kept for a snapshot that is on its way: ten a second come, so this is minutes. Older ones are in it.
 KEPT = 3_000
 
 
-class OutOfStep(ValueError):
-    """The book is not what the venue has: a change was lost, doubled or misread. Only a new snapshot helps."""
+class BinanceBook(BookByQuestion):
+    """The book of ``listing``, of which the best ``depth`` levels are shown; in step once a snapshot fits the events."""
 
-
-class StreamedBook:
-    """The book of ``listing``; ``is_in_step`` between a snapshot that fits the events and the first doubt."""
-
-    def __init__(self, listing: Listing) -> None:
-        self.listing = listing
-        self._bids, self._asks = BookSide(is_bid=True), BookSide(is_bid=False)
+    def __init__(self, listing: Listing, depth: int) -> None:
+        super().__init__(listing.contract, depth)
         self._kept: deque[Changes] = deque(maxlen=KEPT)
         self._last = 0
         self._is_continued = False
-        self.is_in_step = False
 
     def lose(self) -> None:
         """Nothing is proven any more, and no event that was kept will fit what comes."""
-        self.is_in_step = False
+        super().lose()
         self._kept.clear()
 
     def snapshot(self, answer: Mapping[str, Any]) -> None:
@@ -45,7 +40,7 @@ class StreamedBook:
         :raises ValueError: (or KeyError, TypeError) for what breaks the format.
         """
         self.is_in_step = False
-        self._bids, self._asks = BookSide(is_bid=True), BookSide(is_bid=False)
+        self._clear()
         self._set_all(self._bids, map(level, answer["bids"]))
         self._set_all(self._asks, map(level, answer["asks"]))
         self._last = whole(answer["lastUpdateId"], "lastUpdateId")
@@ -75,25 +70,7 @@ class StreamedBook:
             return  # the snapshot has it
         # The first event after a snapshot may begin with what the snapshot has already; the others may not.
         if not (first == expected or (first < expected and not self._is_continued)) or last < expected:
-            raise OutOfStep(f"{self.listing.contract}: changes {first} to {last} after {self._last}")
+            raise OutOfStep(f"{self.contract}: changes {first} to {last} after {self._last}")
         self._set_all(self._bids, update.bids)
         self._set_all(self._asks, update.asks)
         self._last, self._is_continued = last, True
-
-    def _set_all(self, side: BookSide, levels: Iterable[tuple[Decimal, Decimal]]) -> None:
-        for price, quantity in levels:
-            side.set(price, quantity)
-
-    def _check_sides(self) -> None:
-        bids, asks = self._bids.best_first(1), self._asks.best_first(1)
-        if bids and asks and bids[0][0] >= asks[0][0]:
-            raise OutOfStep(f"{self.listing.contract}: bid {bids[0][0]} at or above ask {asks[0][0]}")
-
-    def shape(self, timestamp: int, depth: int) -> BookShape:
-        """The best ``depth`` levels of each side; ``timestamp``: when they were last known to be true."""
-        return {
-            "contract": self.listing.contract,
-            "bids": self._bids.shapes(depth),
-            "asks": self._asks.shapes(depth),
-            "timestamp": timestamp,
-        }

@@ -1,18 +1,18 @@
-"""Binance's deposits, withdrawals and executions as transactions: pure functions. Formats: wallet documentation, "Deposit
-history", "Withdraw history"; a spot account has no ledger, so what moved it is put together from these.
+"""Binance's deposits and withdrawals as transactions: pure functions. Formats: wallet documentation, "Deposit
+history", "Withdraw history"; a spot account has no ledger, so what moved it is put together from these and
+the executions.
 
 ``amount`` of a withdrawal is what travels, ``transactionFee`` was taken besides (recorded: of 10 that were asked for, 9 and 1).
 """
 
 from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
-from decimal import Decimal
 from typing import Any, Literal
 
-from clients.binance.wire import microseconds, whole
-from clients.parsing import EPOCH, number, optional_text, text
+from clients.binance.wire import microseconds
+from clients.parsing import EPOCH, number, optional_text, text, whole
 from model.money import ZERO
-from model.shapes import FillShape, TransactionShape
+from model.shapes import TransactionShape
 
 State = Literal["done", "pending", "cancelled"]
 
@@ -85,34 +85,6 @@ def withdrawal(entry: Mapping[str, Any]) -> list[TransactionShape]:
         "timestamp": _moment(ended, "completeTime"),
     }
     return [debit, back]
-
-
-def postings(shape: FillShape) -> list[TransactionShape]:
-    """What an execution did to our balances: one posting for each ticker."""
-    found: list[TransactionShape] = []
-    base, _, quote = shape["contract"].partition("/")
-    value = shape["price"] * shape["quantity"]
-    is_buy = shape["side"] == "BUY"
-    moves = {base: shape["quantity"] if is_buy else -shape["quantity"], quote: -value if is_buy else value}
-    for ticker in dict.fromkeys([*moves, *shape["fees"]]):
-        found.append(_posting(shape, ticker, moves.get(ticker, ZERO), shape["fees"].get(ticker, ZERO)))
-    return found
-
-
-def _posting(shape: FillShape, ticker: str, change: Decimal, fee: Decimal) -> TransactionShape:
-    return {
-        "id": f"{shape['id']}-{ticker}",
-        "contract": ticker,
-        "type": "Trade",
-        "direction": "credit" if change > 0 else "debit",
-        "quantity": abs(change),
-        "fee": fee,
-        "note": f"trade {shape['id']}",
-        "address": None,
-        "reference": shape["id"],
-        "state": "done",
-        "timestamp": shape["timestamp"],
-    }
 
 
 def _state(entry: Mapping[str, Any], states: Mapping[int, State]) -> State:

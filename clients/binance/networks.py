@@ -7,9 +7,8 @@ from typing import Any
 from attrs import frozen
 
 from clients.binance.faults import VENUE
-from clients.binance.wire import truth
 from clients.errors import Reason, Refused
-from clients.parsing import number, text
+from clients.parsing import number, text, truth
 from model.instrument import Instrument
 from model.money import ZERO
 

@@ -5,12 +5,17 @@ from decimal import Decimal
 from typing import Any
 
 from attrs import define
+from twisted.internet.interfaces import IReactorTime
 
 from clients.binance import wire
 from clients.binance.faults import VENUE
 from clients.binance.rest import NEW_ORDER, BinanceRest
-from clients.binance.wire import OVER, Listing, Market, reading
-from clients.errors import OutcomeUnknown, Reason, Refused
+from clients.binance.wire import OVER, reading
+from clients.cancelling import proven_cancel
+from clients.errors import Reason, Refused
+from clients.listings import Listing, Market
+from clients.parsing import proving
+from clients.steps import check_steps
 from model.money import plain
 from model.shapes import OrderShape, SideName
 
@@ -26,12 +31,13 @@ class Orders:
 
     _rest: BinanceRest
     _market: Market
+    _clock: IReactorTime
 
     async def place(
         self, listing: Listing, quantity: Decimal, price: Decimal, side: SideName, client_id: str | None, flags: frozenset[str]
     ) -> str:
         """A limit order; ``flags`` of ``post_only``, ``immediate``. Off-step values never leave."""
-        _check(listing, quantity, price, side)
+        check_steps(VENUE, NEW_ORDER, listing.instrument, quantity, price, side)
         if flags >= {"post_only", "immediate"}:
             raise Refused(VENUE, NEW_ORDER, "an order that may only rest cannot be immediate too")
         form = {"symbol": listing.symbol, "side": side, "quantity": plain(quantity), "price": plain(price)}
@@ -43,32 +49,18 @@ class Orders:
             form["newClientOrderId"] = client_id
         # What traded at once is told by the stream, as all other fills.
         answer = await self._rest.private(NEW_ORDER, **form, newOrderRespType="ACK")
-        try:
+        with proving(VENUE, NEW_ORDER, answer):
             return wire.order_id(listing.symbol, answer["orderId"])
-        except (KeyError, TypeError, ValueError) as error:
-            # It says neither no nor which order: it may be in the book.
-            raise OutcomeUnknown(VENUE, NEW_ORDER, f"no order id in {answer!r:.200}") from error
 
     async def cancel(self, id: str) -> bool:
         """True only if it is proven cancelled, False only if it is proven filled."""
         symbol, number = self._parts(CANCEL, id)
-        try:
-            answer = await self._rest.private(CANCEL, symbol=symbol, orderId=number)
-        except Refused as refused:
-            # Binance says the same of an order that is filled, cancelled, or not its own: only a look tells which.
-            if refused.reason is not Reason.UNKNOWN_ORDER:
-                raise
-            return await self._is_over(id)
-        is_done = isinstance(answer, dict) and answer.get("status") in OVER
-        return True if is_done else await self._is_over(id)
 
-    async def _is_over(self, id: str) -> bool:
-        order = await self.look(id)
-        if order["is_cancelled"]:
-            return True
-        if order["quantity_left"] == 0:
-            return False
-        raise OutcomeUnknown(VENUE, CANCEL, f"{id} is still open")
+        async def ask() -> bool:
+            answer = await self._rest.private(CANCEL, symbol=symbol, orderId=number)
+            return isinstance(answer, dict) and answer.get("status") in OVER
+
+        return await proven_cancel(VENUE, CANCEL, id, ask, lambda: self.look(id), self._clock, looks=1)
 
     async def look(self, id: str) -> OrderShape:
         """One order as it is now."""
@@ -76,6 +68,10 @@ class Orders:
         answer = await self._rest.private(LOOK, symbol=symbol, orderId=number)
         with reading(LOOK):
             return wire.order(answer, self._market)
+
+    async def look_up(self, ids: list[str]) -> list[OrderShape]:
+        """These as they are now, one by one."""
+        return [await self.look(id) for id in ids]
 
     async def open(self) -> dict[str, OrderShape]:
         """All open orders, by id."""
@@ -101,17 +97,3 @@ class Orders:
         if parts is None or parts[0] not in self._market.symbols:
             raise Refused(VENUE, call, f"{id} is no order of this venue", Reason.UNKNOWN_ORDER)
         return parts
-
-
-def _check(listing: Listing, quantity: Decimal, price: Decimal, side: str) -> None:
-    """Refuse here what the venue would refuse."""
-    instrument = listing.instrument
-    if side not in ("BUY", "SELL"):
-        raise Refused(VENUE, NEW_ORDER, f"side {side!r} is neither BUY nor SELL")
-    if not price.is_finite() or price <= 0 or instrument.round_bid(price) != price:
-        raise Refused(VENUE, NEW_ORDER, f"{price} is not a multiple of {plain(instrument.tick)}", Reason.PRICE)
-    if not quantity.is_finite() or quantity <= 0 or instrument.round_quantity(quantity) != quantity:
-        raise Refused(VENUE, NEW_ORDER, f"{quantity} is not a multiple of {plain(instrument.lot)}", Reason.SIZE)
-    if not instrument.accepts(quantity, price):
-        least = f"{plain(instrument.min_quantity)} {instrument.base} and {plain(instrument.min_value)} {instrument.quote}"
-        raise Refused(VENUE, NEW_ORDER, f"{quantity} at {price} is below the minimum of {least}", Reason.SIZE)

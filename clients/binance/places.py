@@ -1,12 +1,11 @@
 """Where Binance is, and how it is spoken to: what the config's connection section says, checked."""
 
 from collections.abc import Mapping
-from urllib.parse import urlsplit
 
 from attrs import frozen
 
 from clients.binance.faults import VENUE
-from clients.endpoints import checked_endpoint
+from clients.endpoints import by_ticker, checked_endpoint, contracts_of, is_home, one_of
 
 HOME = "https://api.binance.com"
 HOME_BOOKS, HOME_USER = "wss://stream.binance.com:9443/ws", "wss://ws-api.binance.com:443/ws-api/v3"
@@ -40,23 +39,14 @@ class Places:
 
         :raises ValueError: naming what is wrong and what is allowed.
         """
-        networks = {name.removeprefix(_NETWORK).upper(): value for name, value in options.items() if name.startswith(_NETWORK)}
-        if unknown := sorted(name for name in options if name not in _NAMES and not name.startswith(_NETWORK)):
-            allowed = ", ".join(sorted(_NAMES))
-            raise ValueError(f"{VENUE}: no option {', '.join(unknown)}; there are {allowed} and {_NETWORK}<ticker>")
+        networks = by_ticker(VENUE, options, _NAMES, _NETWORK)
         rest = checked_endpoint(VENUE, endpoint or HOME)
-        is_home = urlsplit(rest).hostname == urlsplit(HOME).hostname
         there = rest.replace("http", "ws", 1)
-        books = options.get("ws_endpoint") or (HOME_BOOKS if is_home else there + "/ws")
-        user = options.get("ws_api_endpoint") or (HOME_USER if is_home else there + "/ws-api/v3")
+        books = options.get("ws_endpoint") or (HOME_BOOKS if is_home(rest, HOME) else there + "/ws")
+        user = options.get("ws_api_endpoint") or (HOME_USER if is_home(rest, HOME) else there + "/ws-api/v3")
         books, user = (checked_endpoint(VENUE, url, "wss", "ws") for url in (books, user))
-        depth = str(options.get("depth") or 1000)
-        if depth not in map(str, DEPTHS):
-            raise ValueError(f"{VENUE}: depth {depth!r} is none of {', '.join(map(str, DEPTHS))}")
+        depth = one_of(VENUE, options, "depth", DEPTHS, 1000)
         window = options.get("recv_window") or "5000"
         if not (window.isascii() and window.isdecimal() and WINDOWS[0] <= int(window) <= WINDOWS[1]):
             raise ValueError(f"{VENUE}: recv_window {window!r} is not from {WINDOWS[0]} to {WINDOWS[1]} (ms)")
-        contracts = tuple(part.strip() for part in (options.get("contracts") or "").split(",") if part.strip())
-        if wrong := [contract for contract in contracts if contract.count("/") != 1]:
-            raise ValueError(f"{VENUE}: contracts: {', '.join(wrong)} is no contract such as BTC/USDT")
-        return cls(rest, books, user, int(depth), int(window), contracts, networks)
+        return cls(rest, books, user, int(depth), int(window), contracts_of(VENUE, options), networks)

@@ -9,20 +9,16 @@ silence (``Retry-After``); whoever goes on is banned for longer, so until then n
 """
 
 from collections.abc import Mapping
-from math import ceil
 from typing import Any
 from urllib.parse import urlencode
 
-from twisted.internet.defer import Deferred
-from twisted.logger import Logger
-
 from clients.binance.faults import VENUE, WrongTime, error_of
 from clients.binance.signing import signed, signed_by_name
-from clients.binance.wire import Budget
-from clients.clock_skew import ClockSkew
-from clients.errors import ExchangeError, InvalidData, Reason, Refused
-from clients.http_link import Answer, HttpLink, Request, exact_json
-from clients.rate_limit import RateLimit, TokenBucket
+from clients.binance.wire import Budget, reading
+from clients.http_link import Answer, Request, exact_json
+from clients.parsing import whole
+from clients.rate_limit import RateLimit, Silence, TokenBucket
+from clients.rest import VenueRest
 from clients.surroundings import Surroundings
 
 #: What weighs more than one ("IP limits" beside each endpoint); the book's weight depends on its depth.
@@ -41,32 +37,22 @@ WEIGHTS = {
 DEPTH_WEIGHTS = ((100, 5.0), (500, 25.0), (1000, 50.0), (5000, 250.0))
 #: What may change something. All else only reads, so that no answer means nothing done.
 WRITES = frozenset({"POST /api/v3/order", "DELETE /api/v3/order", "POST /sapi/v1/capital/withdraw/apply"})
-NEW_ORDER = "POST /api/v3/order"
+NEW_ORDER, TIME = "POST /api/v3/order", "GET /api/v3/time"
 USED_WEIGHT = "x-mbx-used-weight-1m"
-#: Seconds of silence after a 429 or 418 that does not say how long.
-SILENCE = 60.0
 
 
-class BinanceRest:
+class BinanceRest(VenueRest):
     """Binance's REST API for one key; calls are named as Binance's documentation does, ``GET /api/v3/time``.
 
     ``window``: milliseconds that a signed request stays good. Errors are those of :mod:`clients.errors`.
     """
 
-    log = Logger()
-
     def __init__(self, key: str, secret: str, endpoint: str, surroundings: Surroundings, window: int) -> None:
-        self._key = key
+        super().__init__(VENUE, key, endpoint, surroundings, resolution=0.001)
         self._secret = secret
-        self._surroundings = surroundings
         self._window = str(window)
-        self._link = HttpLink(VENUE, endpoint, surroundings)
-        self._silent_until = 0.0
-        self.skew = ClockSkew(resolution=0.001)
+        self._silence = Silence(surroundings.reactor)
         self.keep_to(Budget())
-
-    def __repr__(self) -> str:
-        return f"<BinanceRest {self._key[:4]}...>"
 
     def keep_to(self, budget: Budget) -> None:
         """From now on these are the limits."""
@@ -93,7 +79,7 @@ class BinanceRest:
         try:
             return await self._ask(self._signed(call, parameters))
         except WrongTime:
-            await self._set_clock()
+            await self.set_clock()
             raise
 
     def subscription(self) -> dict[str, str | int]:
@@ -101,31 +87,13 @@ class BinanceRest:
         parameters: dict[str, str | int] = {"apiKey": self._key, "timestamp": self._timestamp(), "recvWindow": int(self._window)}
         return signed_by_name(self._secret, parameters)
 
-    async def measure_skew(self) -> None:
-        """Ask the venue for its time, and note how far it is from ours."""
-        sent = self._surroundings.now().timestamp()
-        answer = await self.public("GET /api/v3/time")
-        received = self._surroundings.now().timestamp()
-        server = answer.get("serverTime") if isinstance(answer, dict) else None
-        if isinstance(server, bool) or not isinstance(server, int):
-            raise InvalidData(VENUE, "GET /api/v3/time", f"no serverTime in {answer!r:.200}")
-        # Older readings are of a clock that may have been set since.
-        skew = ClockSkew(resolution=0.001)
-        skew.observe(server / 1000, sent, received)
-        self.skew = skew
-
-    async def _set_clock(self) -> None:
-        try:
-            await self.measure_skew()
-        except ExchangeError as error:
-            self.log.warn("{error}; binance's time is not known", error=error)
-
-    def close(self) -> "Deferred[None]":
-        """Give up what is under way; a repeat is safe."""
-        return self._link.close()
+    async def _server_time(self) -> float:
+        answer = await self.public(TIME)
+        with reading(TIME):
+            return float(whole(answer["serverTime"], "serverTime")) / 1000
 
     def _timestamp(self) -> int:
-        return int((self._surroundings.now().timestamp() + self.skew.best.offset) * 1000)
+        return int(self._venue_time() * 1000)
 
     def _signed(self, call: str, parameters: Mapping[str, str]) -> Request:
         method, _, path = call.partition(" ")
@@ -138,10 +106,7 @@ class BinanceRest:
         return Request(call, path, method, headers=headers, body=body, is_write=call in WRITES)
 
     async def _ask(self, request: Request) -> Any:
-        left = self._silent_until - self._surroundings.reactor.seconds()
-        if left > 0:
-            words = f"not sent: the venue has asked for silence for another {ceil(left)} s"
-            raise Refused(VENUE, request.call, words, Reason.RATE_LIMIT)
+        self._silence.check(VENUE, request.call)
         answer = await self._link.answer(request)
         self._note_budget(answer)
         if 400 <= answer.status < 500 and (told := _refusal(answer.body)) is not None:
@@ -152,10 +117,8 @@ class BinanceRest:
         used = answer.headers.get(USED_WEIGHT, "")
         if used.isdecimal():
             self._weight.limit(self._budget.weight - float(used))
-        if answer.status in (418, 429):
-            wanted = answer.headers.get("retry-after", "")
-            seconds = float(wanted) if wanted.isdecimal() else SILENCE
-            self._silent_until = self._surroundings.reactor.seconds() + seconds
+        seconds = self._silence.heard(answer.status, answer.headers)
+        if seconds is not None:
             self.log.warn("binance asks for silence for {seconds:g} s (status {status})", seconds=seconds, status=answer.status)
 
 

@@ -15,9 +15,11 @@ from typing import Any
 from attrs import frozen
 
 from clients import parsing
+from clients.bars import bar
 from clients.binance.faults import VENUE
-from clients.parsing import MOST_DIGITS, exact, number, optional_text, positive, text
-from model.candle import PERIOD_SECONDS, Period
+from clients.listings import Listing, Market
+from clients.parsing import MOST_DIGITS, exact, number, optional_text, positive, quantity_left, side_of, text, truth, whole
+from model.candle import Period
 from model.instrument import Instrument
 from model.money import ZERO
 from model.shapes import CandleShape, FillShape, LevelShape, OrderShape, PositionShape, SideName
@@ -45,43 +47,6 @@ class Budget:
     orders_seconds: float = 10.0
 
 
-@frozen
-class Listing:
-    """A contract (``BTC/USDT``) under its name at the venue (``BTCUSDT``)."""
-
-    symbol: str
-    instrument: Instrument
-
-    @property
-    def contract(self) -> str:
-        """Our name."""
-        return self.instrument.contract
-
-
-@frozen
-class Market:
-    """What Binance trades: listings by contract and by symbol."""
-
-    contracts: Mapping[str, Listing]
-    symbols: Mapping[str, Listing]
-
-    def contract(self, symbol: str) -> str:
-        """Our name of a symbol; of one that is not listed (any more), the symbol as it is."""
-        listing = self.symbols.get(symbol)
-        return listing.contract if listing else symbol
-
-
-def whole(value: object, what: str) -> int:
-    """A whole number that is not negative, written as one or as text of digits."""
-    if isinstance(value, bool) or not isinstance(value, int | str):
-        raise ValueError(f"{what}: expected a whole number, got {value!r:.60}")
-    if isinstance(value, str) and not (value.isascii() and value.isdecimal() and len(value) <= MOST_DIGITS):
-        raise ValueError(f"{what}: expected a whole number, got {value!r:.60}")
-    if not 0 <= (found := int(value)) < 10**MOST_DIGITS:
-        raise ValueError(f"{what}: {found} is no count")
-    return found
-
-
 def microseconds(value: object, what: str = "time") -> int:
     """Unix milliseconds as microseconds."""
     return whole(value, what) * 1000
@@ -89,9 +54,7 @@ def microseconds(value: object, what: str = "time") -> int:
 
 def side(value: object) -> SideName:
     """BUY or SELL."""
-    if not isinstance(value, str) or value not in SIDES:
-        raise ValueError(f"side: {value!r} is neither BUY nor SELL")
-    return SIDES[value]
+    return side_of(value, SIDES)
 
 
 def order_id(symbol: object, number: object) -> str:
@@ -166,8 +129,6 @@ def order(entry: Mapping[str, Any], known: Market) -> OrderShape:
     status = text(entry["status"], "status")
     quantity, done = number(entry["origQty"], "origQty"), number(entry["executedQty"], "executedQty")
     id = order_id(entry["symbol"], entry["orderId"])
-    if done > quantity:
-        raise ValueError(f"order {id}: {done} of {quantity} is executed")
     if status not in OVER | LIVE | {"FILLED"}:
         raise ValueError(f"order {id}: status {status!r} is none")
     return {
@@ -176,7 +137,7 @@ def order(entry: Mapping[str, Any], known: Market) -> OrderShape:
         "side": side(entry["side"]),
         "price": number(entry["price"], "price") if entry["type"] in LIMITS else ZERO,
         "quantity": quantity,
-        "quantity_left": quantity - done,
+        "quantity_left": quantity_left(id, quantity, done),
         "is_cancelled": status in OVER,
         "timestamp": microseconds(entry["time"]),
         "client_id": optional_text(entry.get("clientOrderId"), "clientOrderId"),
@@ -198,13 +159,6 @@ def fill(entry: Mapping[str, Any], known: Market) -> FillShape:
         "fees": {text(entry["commissionAsset"], "commissionAsset"): fee} if fee else {},
         "timestamp": microseconds(entry["time"]),
     }
-
-
-def truth(value: object, what: str) -> bool:
-    """True or false and nothing else."""
-    if not isinstance(value, bool):
-        raise ValueError(f"{what}: {value!r:.60} is neither true nor false")
-    return value
 
 
 def level(row: Any) -> tuple[Decimal, Decimal]:
@@ -243,18 +197,4 @@ def _shapes(levels: Iterable[tuple[Decimal, Decimal]]) -> list[LevelShape]:
 
 def candle(row: Any, contract: str, period: Period) -> CandleShape:
     """A row of ``klines``: open time, open, high, low, close, volume, ..."""
-    opened = microseconds(row[0], "open time")
-    first, high, low, last = (positive(value, "price") for value in row[1:5])
-    if not low <= min(first, last) <= max(first, last) <= high:
-        raise ValueError(f"bar {opened}: {first} {high} {low} {last} are no open, high, low, close")
-    return {
-        "contract": contract,
-        "period": period,
-        "open": first,
-        "high": high,
-        "low": low,
-        "close": last,
-        "volume": number(row[5], "volume"),
-        "open_timestamp": opened,
-        "close_timestamp": opened + PERIOD_SECONDS[period] * 1_000_000,
-    }
+    return bar(contract, period, microseconds(row[0], "open time"), row[1:5], row[5])

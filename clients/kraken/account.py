@@ -1,26 +1,25 @@
 """Money at Kraken: balances, addresses, withdrawals, histories. Each method is the body of one of the interface's."""
 
 from collections.abc import Mapping
-from datetime import datetime, timedelta
+from datetime import datetime
 from decimal import Decimal
 from math import ceil, floor
 from typing import Any
 
 from attrs import define, field
 
-from clients.errors import InvalidData, OutcomeUnknown, Reason, Refused
+from clients.errors import Reason, Refused
 from clients.kraken import history, wire
 from clients.kraken.faults import VENUE
+from clients.kraken.orders import MOST_ORDERS
 from clients.kraken.rest import KrakenRest
 from clients.kraken.wire import Market, Pair, reading
-from clients.parsing import EPOCH, exact, number, text
+from clients.paging import all_pages, is_within
+from clients.parsing import exact, number, proving, text
+from clients.steps import check_amount
 from model.money import plain
 from model.shapes import FeesShape, FillShape, PositionShape, TransactionShape
 
-#: More pages than this of one history are a venue that never ends, not a history.
-MOST_PAGES = 2_000
-#: Orders that one QueryOrders may ask for.
-MOST_ORDERS = 50
 #: Of several networks, the one that everybody means. Others are named by the option ``deposit_method_<TICKER>``.
 DEPOSIT_METHODS = {"BTC": "Bitcoin"}
 
@@ -53,7 +52,7 @@ class Account:
         with reading("TradesHistory"):
             found = [wire.fill(id, entry, self._market) for id, entry in trades.items()]
         window = self._rest.skew.widen(start, end)
-        inside = [shape for shape in found if _is_within(shape["timestamp"], *window)]
+        inside = [shape for shape in found if is_within(shape["timestamp"], *window)]
         client_ids = await self._client_ids({shape["order_id"] for shape in inside})
         for shape in inside:
             shape["client_id"] = client_ids.get(shape["order_id"])
@@ -82,42 +81,43 @@ class Account:
                 known.update(await self._fundings(call, asset))
         with reading("Ledgers"):
             found = history.transactions(ledger, self._market, known)
-        return [shape for shape in found if _is_within(shape["timestamp"], *window)]
+        return [shape for shape in found if is_within(shape["timestamp"], *window)]
 
     async def _fundings(self, call: str, asset: str) -> dict[str, history.Funding]:
         """All that the venue lists of ``asset``: one list, or pages with a cursor if it answers with one."""
         found: dict[str, history.Funding] = {}
-        cursor = "true"
-        for _ in range(MOST_PAGES):
+
+        async def page(cursor: str) -> str | None:
             result = await self._rest.private(call, asset=asset, cursor=cursor)
             with reading(call):
                 if isinstance(result, list):
-                    return history.funding(result)
+                    found.update(history.funding(result))
+                    return None
                 (entries,) = (value for value in result.values() if isinstance(value, list))
                 found.update(history.funding(entries))
-                cursor = result.get("next_cursor") or ""
-            if not cursor:
-                return found
-        raise InvalidData(VENUE, call, f"more than {MOST_PAGES} pages")
+                return result.get("next_cursor") or None
+
+        await all_pages(VENUE, call, page, "true")
+        return found
 
     async def _pages(self, call: str, name: str, start: datetime, end: datetime) -> dict[str, Any]:
         """All entries of a history, newest first as the venue has them, each once."""
         found: dict[str, Any] = {}
-        offset = 0
         # The venue's start is exclusive, and both are whole seconds to us: ask for more, and let the caller cut.
         window = {"start": str(floor(start.timestamp()) - 1), "end": str(ceil(end.timestamp()) + 1)}
-        for _ in range(MOST_PAGES):
+
+        async def page(offset: int) -> int | None:
             result = await self._rest.private(call, **window, ofs=str(offset))
             with reading(call):
-                page = result[name]
-                found.update(page)
-                offset += len(page)
-                count = number(result["count"], "count")
-            if not page or offset >= count:
-                return found
-        raise InvalidData(VENUE, call, f"more than {MOST_PAGES} pages")
+                entries = result[name]
+                found.update(entries)
+                following = offset + len(entries)
+                return following if entries and following < number(result["count"], "count") else None
 
-    async def address(self, ticker: str, is_new: bool) -> str:
+        await all_pages(VENUE, call, page, 0)
+        return found
+
+    async def address(self, ticker: str, is_new: bool = False) -> str:
         """Where a deposit goes. A fresh one stays the current one for as long as this process knows it."""
         asset = self._asset("DepositAddresses", ticker)
         method = await self._deposit_method(ticker, asset)
@@ -148,8 +148,7 @@ class Account:
     async def withdraw(self, ticker: str, amount: Decimal, address: str) -> str:
         """Send to an address that is stored and confirmed in the account; never safe to repeat."""
         asset = self._asset("Withdraw", ticker)
-        if amount <= 0 or not amount.is_finite():
-            raise Refused(VENUE, "Withdraw", f"{amount} {ticker} cannot be sent", Reason.SIZE)
+        check_amount(VENUE, "Withdraw", ticker, amount)
         result = await self._rest.private("WithdrawAddresses", asset=asset)
         with reading("WithdrawAddresses"):
             keys = [
@@ -161,19 +160,11 @@ class Account:
             words = f"{address} is not among the account's confirmed {ticker} addresses; Kraken sends nowhere else"
             raise Refused(VENUE, "WithdrawAddresses", words, Reason.ADDRESS)
         answer = await self._rest.private("Withdraw", asset=asset, key=keys[0], address=address, amount=plain(amount))
-        try:
+        with proving(VENUE, "Withdraw", answer):
             return text(answer["refid"], "refid")
-        except (KeyError, TypeError, ValueError) as error:
-            # It was not refused: the money may be on its way.
-            raise OutcomeUnknown(VENUE, "Withdraw", f"no reference in {answer!r:.200}") from error
 
     def _asset(self, call: str, ticker: str) -> str:
         asset = self._market.asset(ticker)
         if asset is None:
             raise Refused(VENUE, call, f"{ticker} is not listed")
         return asset
-
-
-def _is_within(timestamp: int, start: datetime, end: datetime) -> bool:
-    first, last = ((moment - EPOCH) // timedelta(microseconds=1) for moment in (start, end))
-    return first <= timestamp <= last

@@ -5,42 +5,31 @@ removed, so both sides are cut to the depth after every message. The checksum is
 written: asks upwards, then bids downwards, price and quantity without point and leading zeros (Kraken, "Book checksum v2").
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from decimal import Decimal
 from typing import Any
 from zlib import crc32
 
-from clients.book_side import BookSide
 from clients.kraken.wire import Pair
 from clients.parsing import number, positive
-from model.shapes import BookShape
+from clients.streamed_book import OutOfStep, StreamedBook
 
 CHECKED_LEVELS = 10
 
 
-class OutOfStep(ValueError):
-    """The book is not what the venue has: an update was lost, doubled or misread. Only a new snapshot helps."""
-
-
-class StreamedBook:
+class KrakenBook(StreamedBook):
     """The book of ``pair`` to ``depth`` levels; ``is_in_step`` between a proven snapshot and the first doubt."""
 
     def __init__(self, pair: Pair, depth: int) -> None:
-        self._pair = pair
-        self._depth = depth
-        self._bids, self._asks = BookSide(is_bid=True), BookSide(is_bid=False)
-        self.is_in_step = False
-
-    def lose(self) -> None:
-        """Nothing is proven any more; wait for a snapshot."""
-        self.is_in_step = False
+        super().__init__(pair.instrument.contract, depth)
+        self._price_digits, self._quantity_digits = pair.price_digits, pair.quantity_digits
 
     def snapshot(self, data: Mapping[str, Any]) -> None:
         """Begin anew.
 
         :raises OutOfStep: if the checksum does not prove it.
         """
-        self._bids, self._asks = BookSide(is_bid=True), BookSide(is_bid=False)
+        self._clear()
         self.is_in_step = True
         self.update(data)
 
@@ -53,37 +42,25 @@ class StreamedBook:
         if not self.is_in_step:
             raise OutOfStep("an update without a snapshot")
         self.is_in_step = False
-        self._set_all(self._bids, data.get("bids", ()))
-        self._set_all(self._asks, data.get("asks", ()))
+        for side, levels in ((self._bids, data.get("bids", ())), (self._asks, data.get("asks", ()))):
+            self._set_all(side, map(_level, levels))
+            side.cut(self._depth)
         expected = data["checksum"]
         found = self.checksum()
         if found != expected:
-            raise OutOfStep(f"{self._pair.instrument.contract}: checksum {found}, the venue has {expected}")
-        bids, asks = self._bids.best_first(1), self._asks.best_first(1)
-        if bids and asks and bids[0][0] >= asks[0][0]:
-            raise OutOfStep(f"{self._pair.instrument.contract}: bid {bids[0][0]} at or above ask {asks[0][0]}")
+            raise OutOfStep(f"{self.contract}: checksum {found}, the venue has {expected}")
+        self._check_sides()
         self.is_in_step = True
-
-    def _set_all(self, side: BookSide, levels: Iterable[Mapping[str, Any]]) -> None:
-        for level in levels:
-            side.set(positive(level["price"], "price"), number(level["qty"], "qty"))
-        side.cut(self._depth)
 
     def checksum(self) -> int:
         """CRC32 of the best ten of each side."""
-        price_digits, quantity_digits = self._pair.price_digits, self._pair.quantity_digits
         levels = self._asks.best_first(CHECKED_LEVELS) + self._bids.best_first(CHECKED_LEVELS)
-        parts = (_written(price, price_digits) + _written(quantity, quantity_digits) for price, quantity in levels)
+        parts = (_written(price, self._price_digits) + _written(quantity, self._quantity_digits) for price, quantity in levels)
         return crc32("".join(parts).encode())
 
-    def shape(self, timestamp: int) -> BookShape:
-        """The interface's shape; ``timestamp``: when it was last known to be true."""
-        return {
-            "contract": self._pair.instrument.contract,
-            "bids": self._bids.shapes(),
-            "asks": self._asks.shapes(),
-            "timestamp": timestamp,
-        }
+
+def _level(entry: Mapping[str, Any]) -> tuple[Decimal, Decimal]:
+    return positive(entry["price"], "price"), number(entry["qty"], "qty")
 
 
 def _written(value: Decimal, digits: int) -> str:

@@ -11,8 +11,8 @@ from typing import Any
 
 from attrs import field, frozen
 
-from clients.kraken.wire import OVER, microseconds_of_text, side
-from clients.parsing import exact, number, optional_text, positive, text
+from clients.kraken.wire import OVER, side
+from clients.parsing import exact, microseconds_of_text, number, optional_text, positive, quantity_left, text
 from model.money import ZERO
 from model.shapes import FillShape, OrderShape
 
@@ -117,15 +117,13 @@ def _is_late(known: Mapping[str, Any], told: Mapping[str, Any]) -> bool:
 def _order(id: str, merged: Mapping[str, Any]) -> OrderShape:
     quantity = positive(merged["order_qty"], "order_qty")
     done = number(merged.get("cum_qty", ZERO), "cum_qty")
-    if done > quantity:
-        raise ValueError(f"order {id}: {done} of {quantity} is executed")
     return {
         "id": id,
         "contract": text(merged["symbol"], "symbol"),
         "side": side(merged["side"]),
         "price": number(merged.get("limit_price", ZERO), "limit_price"),
         "quantity": quantity,
-        "quantity_left": quantity - done,
+        "quantity_left": quantity_left(id, quantity, done),
         "is_cancelled": merged["order_status"] in OVER,
         "timestamp": merged["opened"],
         "client_id": optional_text(merged.get("cl_ord_id"), "cl_ord_id"),

@@ -2,23 +2,23 @@
 
 from collections.abc import Callable
 from decimal import Decimal
-from typing import Any
 
 from attrs import define
-from twisted.internet.task import deferLater
+from twisted.internet.interfaces import IReactorTime
 
-from clients.errors import OutcomeUnknown, Reason, Refused
+from clients.cancelling import proven_cancel
+from clients.errors import Reason, Refused
 from clients.kraken import wire
 from clients.kraken.faults import VENUE
 from clients.kraken.rest import KrakenRest
-from clients.kraken.wire import OVER, Market, Pair, reading
-from clients.parsing import text
+from clients.kraken.wire import Market, Pair, reading
+from clients.parsing import proving, text
 from clients.steps import check_steps
 from model.money import plain
 from model.shapes import OrderShape, SideName
 
-#: A cancel that the venue calls pending is looked up so often, so many seconds apart.
-LOOKS, BETWEEN_LOOKS = 10, 0.5
+#: Orders that one QueryOrders may ask for.
+MOST_ORDERS = 50
 
 
 @define
@@ -27,7 +27,7 @@ class Orders:
 
     _rest: KrakenRest
     _market: Market
-    _clock: Any
+    _clock: IReactorTime
     _age: Callable[[str], float]
 
     async def place(
@@ -49,50 +49,38 @@ class Orders:
         if client_id is not None:
             form["cl_ord_id"] = client_id
         answer = await self._rest.private("AddOrder", **form)
-        try:
+        with proving(VENUE, "AddOrder", answer):
             (id,) = answer["txid"]
             return text(id, "txid")
-        except (KeyError, TypeError, ValueError) as error:
-            # It says neither no nor which order: it may be in the book.
-            raise OutcomeUnknown(VENUE, "AddOrder", f"no order id in {answer!r:.200}") from error
 
     async def cancel(self, id: str) -> bool:
         """True only if it is proven cancelled, False only if it is proven filled."""
         self._rest.charge_cancel(self._age(id))
-        try:
+
+        async def ask() -> bool:
             answer = await self._rest.private("CancelOrder", txid=id)
-        except Refused as refused:
-            # Kraken says the same of an order that is filled, cancelled, or not its own: only a look tells which.
-            if refused.reason is not Reason.UNKNOWN_ORDER:
-                raise
-            return await self._ended(id, looks=1)
-        is_done = isinstance(answer, dict) and answer.get("count") in (1, "1") and not answer.get("pending")
-        return True if is_done else await self._ended(id, looks=LOOKS)
+            return isinstance(answer, dict) and answer.get("count") in (1, "1") and not answer.get("pending")
 
-    async def _ended(self, id: str, looks: int) -> bool:
-        """Look until the order has ended, ``looks`` times at most; True if it was cancelled."""
-        for look in range(looks):
-            if look:
-                await deferLater(self._clock, BETWEEN_LOOKS)
-            order, status = await self._look(id)
-            if status == "closed" and order["quantity_left"] == 0:
-                return False
-            if status in OVER or status == "closed":
-                return True
-        raise OutcomeUnknown(VENUE, "CancelOrder", f"{id} is still {status}")
+        return await proven_cancel(VENUE, "CancelOrder", id, ask, lambda: self._look(id), self._clock)
 
-    async def _look(self, id: str) -> tuple[OrderShape, str]:
+    async def _look(self, id: str) -> OrderShape:
         result = await self._rest.private("QueryOrders", txid=id)
         with reading("QueryOrders"):
             if id not in result:
                 raise Refused(VENUE, "QueryOrders", f"{id} is not known", Reason.UNKNOWN_ORDER)
-            return wire.order(id, result[id], self._market), text(result[id]["status"], "status")
+            order = wire.order(id, result[id], self._market)
+            # Closed before all of it has traded: it will not trade any more either.
+            is_closed = text(result[id]["status"], "status") == "closed" and order["quantity_left"] > 0
+        return {**order, "is_cancelled": order["is_cancelled"] or is_closed}
 
     async def look_up(self, ids: list[str]) -> list[OrderShape]:
-        """QueryOrders, of at most 50 ids."""
-        result = await self._rest.private("QueryOrders", txid=",".join(ids))
-        with reading("QueryOrders"):
-            return list(wire.orders(result, self._market).values())
+        """These as they are now; what the venue does not know (any more) is left out."""
+        found: list[OrderShape] = []
+        for first in range(0, len(ids), MOST_ORDERS):
+            result = await self._rest.private("QueryOrders", txid=",".join(ids[first : first + MOST_ORDERS]))
+            with reading("QueryOrders"):
+                found += wire.orders(result, self._market).values()
+        return found
 
     async def open(self) -> dict[str, OrderShape]:
         """OpenOrders, by id."""

@@ -1,11 +1,10 @@
 """Where Kraken is, and how it is spoken to: what the config's connection section says, checked."""
 
 from collections.abc import Mapping
-from urllib.parse import urlsplit
 
 from attrs import frozen
 
-from clients.endpoints import checked_endpoint
+from clients.endpoints import by_ticker, checked_endpoint, is_home, one_of
 from clients.kraken.faults import VENUE
 from clients.kraken.rest import TIERS
 
@@ -36,20 +35,13 @@ class Places:
 
         :raises ValueError: naming what is wrong and what is allowed.
         """
-        methods = {name.removeprefix(_METHOD).upper(): value for name, value in options.items() if name.startswith(_METHOD)}
-        if unknown := sorted(set(options) - _NAMES - {name for name in options if name.startswith(_METHOD)}):
-            allowed = ", ".join(sorted(_NAMES))
-            raise ValueError(f"kraken: no option {', '.join(unknown)}; there are {allowed} and {_METHOD}<ticker>")
+        methods = by_ticker(VENUE, options, _NAMES, _METHOD)
         rest = checked_endpoint(VENUE, endpoint or HOME)
-        is_home = urlsplit(rest).hostname == urlsplit(HOME).hostname
+        is_there = is_home(rest, HOME)
         streams = rest.replace("http", "ws", 1) + "/v2"
-        books = options.get("ws_endpoint") or (HOME_BOOKS if is_home else streams)
-        executions = options.get("ws_auth_endpoint") or options.get("ws_endpoint") or (HOME_EXECUTIONS if is_home else streams)
-        tier = options.get("tier") or ("intermediate" if is_home else "none")
-        if tier not in TIERS:
-            raise ValueError(f"kraken: tier {tier!r} is none of {', '.join(TIERS)}")
-        depth = str(options.get("depth") or 100)
-        if depth not in map(str, DEPTHS):
-            raise ValueError(f"kraken: depth {depth!r} is none of {', '.join(map(str, DEPTHS))}")
+        books = options.get("ws_endpoint") or (HOME_BOOKS if is_there else streams)
+        executions = options.get("ws_auth_endpoint") or options.get("ws_endpoint") or (HOME_EXECUTIONS if is_there else streams)
+        tier = one_of(VENUE, options, "tier", TIERS, "intermediate" if is_there else "none")
+        depth = one_of(VENUE, options, "depth", DEPTHS, 100)
         books, executions = (checked_endpoint(VENUE, url, "wss", "ws") for url in (books, executions))
         return cls(rest, books, executions, tier, int(depth), methods)

@@ -10,13 +10,15 @@ from urllib.parse import urlencode
 
 from twisted.internet.defer import Deferred
 
-from clients.clock_skew import ClockSkew
+from clients import parsing
 from clients.errors import InvalidData, OutcomeUnknown, Reason, Refused
-from clients.http_link import HttpLink, Request
+from clients.http_link import Request
 from clients.kraken.faults import VENUE, error_of
 from clients.kraken.signing import decode_secret, sign
 from clients.nonce import lane_of
+from clients.parsing import whole
 from clients.rate_limit import RateLimit, TokenBucket
+from clients.rest import VenueRest
 from clients.surroundings import Surroundings
 
 #: Of a key's call counter ("API rate limits"): highest value, decay per second; and the same of the counter of orders and
@@ -39,23 +41,17 @@ WRITES = frozenset({"AddOrder", "CancelOrder", "Withdraw"})
 URGENT = {"CancelOrder": 2, "AddOrder": 1, "Withdraw": 1}
 
 
-class KrakenRest:
+class KrakenRest(VenueRest):
     """Kraken's REST API for one key. ``tier``: one of :data:`TIERS`. Errors are those of :mod:`clients.errors`."""
 
     def __init__(self, key: str, secret: str, endpoint: str, surroundings: Surroundings, tier: str) -> None:
-        self._key = key
+        super().__init__(VENUE, key, endpoint, surroundings)
         self._secret = decode_secret(secret)
-        self._surroundings = surroundings
-        self._link = HttpLink(VENUE, endpoint, surroundings)
         self._lane = lane_of(endpoint, key)
         clock, limits = surroundings.reactor, TIERS[tier]
         self._public = RateLimit(clock, TokenBucket(*PUBLIC) if limits else None)
         self._private = RateLimit(clock, TokenBucket(*limits[0]) if limits else None)
         self._trading = RateLimit(clock, TokenBucket(*limits[1]) if limits else None)
-        self.skew = ClockSkew()
-
-    def __repr__(self) -> str:
-        return f"<KrakenRest {self._key[:4]}...>"
 
     async def public(self, call: str, **query: str) -> Any:
         """``result`` of a public call. Safe to repeat."""
@@ -84,19 +80,10 @@ class KrakenRest:
         """Count a cancel of an order of ``age`` seconds; it is never made to wait, later orders are."""
         self._trading.charge(next((penalty for limit, penalty in CANCEL_PENALTIES if age < limit), 0.0))
 
-    async def measure_skew(self) -> None:
-        """Ask the venue for its time, and note how far it is from ours."""
-        sent = self._surroundings.now().timestamp()
+    async def _server_time(self) -> float:
         answer = await self.public("Time")
-        received = self._surroundings.now().timestamp()
-        server = answer.get("unixtime") if isinstance(answer, dict) else None
-        if isinstance(server, bool) or not isinstance(server, int):
-            raise InvalidData(VENUE, "Time", f"no unixtime in {answer!r:.200}")
-        self.skew.observe(float(server), sent, received)
-
-    def close(self) -> "Deferred[None]":
-        """Give up what is under way; a repeat is safe."""
-        return self._link.close()
+        with parsing.reading(VENUE, "Time"):
+            return float(whole(answer["unixtime"], "unixtime"))
 
     def _signed(self, call: str, nonce: int, form: Mapping[str, str]) -> Request:
         path = f"/0/private/{call}"

@@ -6,16 +6,16 @@ raises ValueError, KeyError or TypeError for what breaks the format; :func:`read
 
 from collections.abc import Mapping
 from contextlib import AbstractContextManager
-from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
 from attrs import frozen
 
 from clients import parsing
+from clients.bars import bar
 from clients.kraken.faults import VENUE
-from clients.parsing import EPOCH, MOST_DIGITS, exact, number, optional_text, positive, text
-from model.candle import PERIOD_SECONDS, Period
+from clients.parsing import MOST_DIGITS, exact, number, optional_text, positive, quantity_left, side_of, text
+from model.candle import Period
 from model.instrument import Instrument
 from model.money import ZERO
 from model.shapes import CandleShape, FillShape, LevelShape, OrderShape, PositionShape, SideName
@@ -46,6 +46,11 @@ class Pair:
     price_digits: int
     quantity_digits: int
 
+    @property
+    def symbol(self) -> str:
+        """Its name in the streams."""
+        return self.instrument.contract
+
 
 @frozen
 class Market:
@@ -74,9 +79,7 @@ class Market:
 
 def side(value: object) -> SideName:
     """BUY or SELL."""
-    if not isinstance(value, str) or value not in SIDES:
-        raise ValueError(f"side: {value!r} is neither buy nor sell")
-    return SIDES[value]
+    return side_of(value, SIDES)
 
 
 def digits(value: object, what: str) -> int:
@@ -90,14 +93,6 @@ def digits(value: object, what: str) -> int:
 def microseconds(value: object) -> int:
     """Unix seconds, with or without a fraction, as microseconds."""
     return int(number(value, "time") * 1_000_000)
-
-
-def microseconds_of_text(value: object) -> int:
-    """ISO 8601 with a zone, as the WebSocket has it, as microseconds."""
-    moment = datetime.fromisoformat(text(value, "timestamp"))
-    if moment.tzinfo is None:
-        raise ValueError(f"timestamp: {value!r} has no zone")
-    return (moment - EPOCH) // timedelta(microseconds=1)
 
 
 def market(assets: Mapping[str, Any], pairs: Mapping[str, Any]) -> Market:
@@ -151,8 +146,6 @@ def order(id: str, entry: Mapping[str, Any], known: Market) -> OrderShape:
     """An order of ``OpenOrders`` or ``QueryOrders``. One that is no limit order (a person's stop) has price 0."""
     description = entry["descr"]
     quantity, done = number(entry["vol"], "vol"), number(entry["vol_exec"], "vol_exec")
-    if done > quantity:
-        raise ValueError(f"order {id}: {done} of {quantity} is executed")
     return {
         "id": text(id, "order id"),
         "contract": known.contract(text(description["pair"], "pair")),
@@ -160,7 +153,7 @@ def order(id: str, entry: Mapping[str, Any], known: Market) -> OrderShape:
         # What a stop or a market order has there is no limit, and may be "+50.0000%".
         "price": number(description["price"], "price") if description["ordertype"] == "limit" else ZERO,
         "quantity": quantity,
-        "quantity_left": quantity - done,
+        "quantity_left": quantity_left(id, quantity, done),
         "is_cancelled": text(entry["status"], "status") in OVER,
         "timestamp": microseconds(entry["opentm"]),
         "client_id": optional_text(entry.get("cl_ord_id"), "cl_ord_id"),
@@ -217,18 +210,4 @@ def candles(result: Mapping[str, Any], contract: str, period: Period) -> dict[in
 
 
 def _candle(row: Any, contract: str, period: Period) -> CandleShape:
-    opened = microseconds(row[0])
-    first, high, low, last = (positive(value, "price") for value in row[1:5])
-    if not low <= min(first, last) <= max(first, last) <= high:
-        raise ValueError(f"bar {opened}: {first} {high} {low} {last} are no open, high, low, close")
-    return {
-        "contract": contract,
-        "period": period,
-        "open": first,
-        "high": high,
-        "low": low,
-        "close": last,
-        "volume": number(row[6], "volume"),
-        "open_timestamp": opened,
-        "close_timestamp": opened + PERIOD_SECONDS[period] * 1_000_000,
-    }
+    return bar(contract, period, microseconds(row[0]), row[1:5], row[6])

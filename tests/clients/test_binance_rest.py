@@ -41,7 +41,7 @@ class RestCase(SynchronousTestCase):
         self.around = Around(Scripted(self.answer))
         surroundings = self.around.surroundings()
         self.rest = BinanceRest("key", "secret", "http://127.0.0.1:1", surroundings, 5000)
-        self.orders = Orders(self.rest, MARKET)
+        self.orders = Orders(self.rest, MARKET, self.around.clock)
         ways = networks(COINS, {})
         self.account = Account(self.rest, MARKET, self.orders, ways, lambda: [LISTING], surroundings.now)
 

@@ -13,10 +13,12 @@ from twisted.internet.defer import Deferred, succeed
 from twisted.internet.task import deferLater
 from twisted.trial.unittest import SynchronousTestCase, TestCase
 
-from clients.binance.book import OutOfStep, StreamedBook
+from clients.binance.book import BinanceBook
 from clients.binance.streams import BookStream
-from clients.binance.wire import Changes, Listing, changes, reading
+from clients.binance.wire import Changes, changes, reading
 from clients.errors import InvalidData
+from clients.listings import Listing
+from clients.streamed_book import OutOfStep
 from clients.surroundings import Surroundings
 from model.instrument import Instrument
 from tests.clients.test_binance_wire import nonsense
@@ -37,13 +39,13 @@ def change(first: int, last: int, bids: Any = (), asks: Any = ()) -> Changes:
 
 
 class StreamedBookTests(SynchronousTestCase):
-    """:class:`StreamedBook`."""
+    """:class:`BinanceBook`."""
 
     def setUp(self) -> None:
-        self.book = StreamedBook(LISTING)
+        self.book = BinanceBook(LISTING, 100)
 
     def best(self) -> tuple[Any, Any]:
-        shape = self.book.shape(1, 1)
+        shape = self.book.shape(1)
         return tuple((side[0]["price"], side[0]["quantity"]) for side in (shape["bids"], shape["asks"]))  # type: ignore[return-value]
 
     def test_events_wait_for_the_snapshot(self) -> None:
@@ -96,13 +98,13 @@ class StreamedBookTests(SynchronousTestCase):
             snapshots.append(venue.snapshot())
         snapshot = data.draw(st.sampled_from(snapshots))
         comes_after = data.draw(st.integers(0, len(events)))
-        book = StreamedBook(LISTING)
+        book = BinanceBook(LISTING, 100)
         for told in events[:comes_after]:
             book.update(told)
         book.snapshot(snapshot)
         for told in events[comes_after:]:
             book.update(told)
-        shape = book.shape(1, 100)
+        shape = book.shape(1)
         shown = {side: {row["price"]: row["quantity"] for row in shape[side]} for side in ("bids", "asks")}
         self.assertEqual({side: {D(p): D(q) for p, q in venue.levels(side)} for side in shown}, shown)
 
@@ -116,7 +118,7 @@ class StreamedBookTests(SynchronousTestCase):
             except InvalidData:
                 continue
         for snapshot in (bad, {**SNAPSHOT, "bids": bad}, {**SNAPSHOT, "lastUpdateId": bad}, {**SNAPSHOT, "asks": [[bad, bad]]}):
-            book = StreamedBook(LISTING)
+            book = BinanceBook(LISTING, 100)
             try:
                 with reading("snapshot"):
                     book.snapshot(snapshot)

@@ -10,13 +10,15 @@ from hypothesis import strategies as st
 from twisted.trial.unittest import SkipTest, SynchronousTestCase
 
 from clients.binance import history, wire
-from clients.binance.executions import Progress, report
+from clients.binance.executions import report
 from clients.binance.faults import WrongTime, error_of
 from clients.binance.networks import networks
 from clients.binance.places import Places
 from clients.binance.signing import sign, signed_by_name
 from clients.binance.wire import reading
 from clients.errors import InvalidData, OutcomeUnknown, Reason, Refused, Retryable
+from clients.postings import postings
+from clients.progress import Progress
 
 D = Decimal
 FIXTURES = Path(__file__).resolve().parents[3] / "shared" / "fixtures"
@@ -314,7 +316,7 @@ class OrderAndHistoryTests(SynchronousTestCase):
 
     def test_postings(self) -> None:
         """A sale: coins leave, money comes less its fee; a fee in a third coin has a posting of its own."""
-        shapes = history.postings(wire.fill({**TRADE, "commissionAsset": "BNB", "commission": "0.001"}, MARKET))
+        shapes = postings(wire.fill({**TRADE, "commissionAsset": "BNB", "commission": "0.001"}, MARKET))
         moved = {s["contract"]: (s["direction"], s["quantity"], s["fee"]) for s in shapes}
         self.assertEqual(
             {"LTC": ("debit", D("0.2"), D(0)), "USDT": ("credit", D("13.926"), D(0)), "BNB": ("debit", D(0), D("0.001"))}, moved

@@ -10,6 +10,7 @@ from twisted.internet.defer import Deferred, fail, succeed
 from twisted.internet.task import deferLater
 from twisted.trial.unittest import TestCase
 
+from clients import own_stream
 from clients.errors import Reason, Refused
 from clients.kraken import streams
 from clients.kraken.streams import ExecutionStream
@@ -31,7 +32,7 @@ class ExecutionStreamTests(TestCase):
         self.answers: list[Any] = []
         self.news: list[Any] = []
         self.patch(streams, "EMPTY_SNAPSHOT_LIMIT", 0.1)
-        self.patch(streams, "SNAPSHOT_LIMIT", 0.3)
+        self.patch(own_stream, "ANSWER_LIMIT", 0.3)
         factory: Any = WebSocketServerFactory()
         factory.setProtocolOptions(openHandshakeTimeout=0, closeHandshakeTimeout=0)
         factory.protocol, factory.case = _Server, self

@@ -9,9 +9,10 @@ from urllib.parse import parse_qs
 from twisted.internet.defer import Deferred
 from twisted.trial.unittest import SynchronousTestCase
 
+from clients.cancelling import LOOKS
 from clients.errors import InvalidData, OutcomeUnknown, Reason, Refused, Retryable
 from clients.kraken.account import Account
-from clients.kraken.orders import LOOKS, Orders
+from clients.kraken.orders import Orders
 from clients.kraken.rest import KrakenRest
 from clients.kraken.signing import sign
 from tests.clients.scripted import SILENCE, Around, Asked, Scripted

@@ -9,9 +9,10 @@ from hypothesis import strategies as st
 from twisted.trial.unittest import SynchronousTestCase
 
 from clients.errors import InvalidData
-from clients.kraken.book import OutOfStep, StreamedBook
+from clients.kraken.book import KrakenBook
 from clients.kraken.executions import Executions, SequenceGap
 from clients.kraken.wire import Pair, reading
+from clients.streamed_book import OutOfStep
 from model.book import Book
 from model.instrument import Instrument
 from tests.clients.test_kraken_wire import nonsense
@@ -43,14 +44,14 @@ VECTOR: dict[str, Any] = {
 
 
 class StreamedBookTests(SynchronousTestCase):
-    """:class:`StreamedBook`."""
+    """:class:`KrakenBook`."""
 
     def test_published_vectors(self) -> None:
         """Both of Kraken's examples prove themselves; the second has leading zeros to strip."""
-        book = StreamedBook(pair(), 10)
+        book = KrakenBook(pair(), 10)
         book.snapshot(VECTOR)
         self.assertTrue(book.is_in_step)
-        small = StreamedBook(pair(5), 10)
+        small = KrakenBook(pair(5), 10)
         asks = " ".join(f"{D('0.05005') + n * D('0.00005')}:0.00000500" for n in range(10))
         bids = " ".join(
             f"{price}:0.00000500"
@@ -62,7 +63,7 @@ class StreamedBookTests(SynchronousTestCase):
 
     def test_digits_need_not_be_as_sent(self) -> None:
         """Numbers whose zeros were lost on the way are written with the pair's own digits."""
-        book = StreamedBook(pair(), 10)
+        book = KrakenBook(pair(), 10)
         stripped = {
             side: [{name: value.normalize() for name, value in level.items()} for level in VECTOR[side]]
             for side in ("asks", "bids")
@@ -71,7 +72,7 @@ class StreamedBookTests(SynchronousTestCase):
 
     def test_any_change_is_noticed(self) -> None:
         """A quantity that differs by its last digit breaks the checksum, and the book claims nothing any more."""
-        book = StreamedBook(pair(), 10)
+        book = KrakenBook(pair(), 10)
         book.snapshot(VECTOR)
         update = {"asks": levels("45285.2:0.00100001"), "bids": [], "checksum": VECTOR["checksum"]}
         self.assertRaises(OutOfStep, book.update, update)
@@ -80,15 +81,15 @@ class StreamedBookTests(SynchronousTestCase):
 
     def test_update_before_snapshot(self) -> None:
         """An update alone is no book."""
-        self.assertRaises(OutOfStep, StreamedBook(pair(), 10).update, VECTOR)
+        self.assertRaises(OutOfStep, KrakenBook(pair(), 10).update, VECTOR)
 
     def test_crossed_book(self) -> None:
         """A bid at the ask is not what the venue has, whatever the checksum."""
-        book = StreamedBook(pair(), 10)
+        book = KrakenBook(pair(), 10)
         crossed = {"bids": levels("2.0:1.0"), "asks": levels("2.0:1.0")}
-        twin = StreamedBook(pair(), 10)
-        twin._set_all(twin._bids, crossed["bids"])
-        twin._set_all(twin._asks, crossed["asks"])
+        twin = KrakenBook(pair(), 10)
+        twin._bids.set(D("2.0"), D("1.0"))
+        twin._asks.set(D("2.0"), D("1.0"))
         self.assertRaises(OutOfStep, book.snapshot, {**crossed, "checksum": twin.checksum()})
 
     @given(
@@ -102,7 +103,7 @@ class StreamedBookTests(SynchronousTestCase):
         """Against a whole book of which only the best levels are told, as Kraken tells them, it always shows the best."""
         bids: dict[Decimal, Decimal] = {}
         asks: dict[Decimal, Decimal] = {}
-        book = StreamedBook(pair(0), depth)
+        book = KrakenBook(pair(0), depth)
         book.snapshot({"bids": [], "asks": [], "checksum": book.checksum()})
         for changed in changes:
             before = _best(bids, depth, True), _best(asks, depth, False)
@@ -123,7 +124,7 @@ class StreamedBookTests(SynchronousTestCase):
     @given(nonsense)
     def test_nonsense(self, bad: Any) -> None:
         """Levels that are none are a named error, and the book is not in step after it."""
-        book = StreamedBook(pair(), 10)
+        book = KrakenBook(pair(), 10)
         book.snapshot(VECTOR)
         for update in (
             {"bids": bad, "asks": [], "checksum": 1},
