@@ -10,9 +10,10 @@ from attrs import frozen
 from twisted.internet.defer import Deferred
 
 from model.instrument import Instrument
-from sandbox import binance_keys, kraken_keys
+from sandbox import binance_keys, gemini_keys, kraken_keys
 from sandbox.binance_front import BinanceFront
 from sandbox.faults import Faults
+from sandbox.gemini_front import GeminiFront
 from sandbox.kraken_front import KrakenFront
 from sandbox.network import World
 from sandbox.options import SandboxOptions
@@ -26,6 +27,8 @@ KRAKEN_KEY = "sandbox-kraken-key"
 KRAKEN_SECRET = base64.b64encode(b"play money needs no secret, but the wire needs one").decode()
 BINANCE_KEY = "sandbox-binance-key"
 BINANCE_SECRET = "play money needs no secret, but the wire needs one"  # noqa: S105
+GEMINI_KEY = "account-sandbox-gemini-key"
+GEMINI_SECRET = "play money needs no secret, but the wire needs one"  # noqa: S105
 SPUTNIK_PASSWORD = "play-money"  # noqa: S105
 
 _SATOSHI, _CENT = Decimal("0.00000001"), Decimal("0.01")
@@ -111,6 +114,17 @@ def _binance_rules(place: Place) -> Rules:
     )
 
 
+def _gemini_rules(place: Place) -> Rules:
+    """Gemini's: fees in the quote currency, no self-trades, crossing post-only orders are taken and cancelled."""
+    return Rules(
+        place.instruments(_SATOSHI, Decimal("0.00001"), Decimal(0), Decimal("0.000001")),
+        place.currencies(_CENT),
+        FeeSchedule(*place.fees, _SATOSHI),
+        {"BTC": WithdrawalFee(place.btc_fee)},
+        cancels_crossing=True,
+    )
+
+
 def _sputnik_rules(place: Place) -> Rules:
     """A Sputnik's: everything in whole wire units, one fee for both sides, self-trades, whole orders reserved."""
     _, taker = place.fees
@@ -136,6 +150,11 @@ def _binance_front(venue: Venue, around: Around) -> Front:
     return BinanceFront(venue, around.world, [key], around.faults, around.reactor, limits=around.limits)
 
 
+def _gemini_front(venue: Venue, around: Around) -> Front:
+    key = gemini_keys.Key(GEMINI_KEY, GEMINI_SECRET, USER)
+    return GeminiFront(venue, around.world, [key], around.faults, around.reactor, limits=around.limits)
+
+
 def _sputnik_front(venue: Venue, around: Around) -> Front:
     return SputnikFront(venue, {USER: SPUTNIK_PASSWORD}, around.faults, around.reactor, around.now)
 
@@ -147,6 +166,7 @@ KINDS: Mapping[str, VenueKind] = {
     "binance": VenueKind(
         _binance_rules, _binance_front, {"binance": ("http", ""), "binance_ws": ("ws", "/ws")}, (BINANCE_KEY, BINANCE_SECRET)
     ),
+    "gemini": VenueKind(_gemini_rules, _gemini_front, {"gemini": ("http", "")}, (GEMINI_KEY, GEMINI_SECRET)),
     "sputnik": VenueKind(_sputnik_rules, _sputnik_front, {"sputnik": ("ws", "/ws")}, (USER, SPUTNIK_PASSWORD)),
 }
 

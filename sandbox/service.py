@@ -97,6 +97,7 @@ class Sandbox:
         ports = {
             "kraken": chosen.kraken_port,
             "binance": chosen.binance_port,
+            "gemini": chosen.gemini_port,
             "sputnik": chosen.sputnik_port,
             "ecb": chosen.ecb_port,
             "control": chosen.control_port,

@@ -46,6 +46,30 @@ def binance_rules(**changes: object) -> Rules:
     return Rules(**{**values, **changes})  # type: ignore[arg-type]
 
 
+def gemini_rules(**changes: object) -> Rules:
+    """A venue like Gemini: BTC/USD, 20 / 40 bps in quote, post-only orders that would trade are taken and cancelled."""
+    values: dict[str, object] = {
+        "instruments": {"BTC/USD": Instrument("BTC/USD", D("0.01"), D("0.00000001"), D("0.00001"))},
+        "currencies": {"BTC": D("0.00000001"), "USD": D("0.00000001")},
+        "fees": FeeSchedule(D("0.002"), D("0.004"), D("0.00000001")),
+        "withdrawal_fees": {"BTC": WithdrawalFee(D("0.0001"))},
+        "cancels_crossing": True,
+    }
+    return Rules(**{**values, **changes})  # type: ignore[arg-type]
+
+
+def bitstamp_rules(**changes: object) -> Rules:
+    """A venue like Bitstamp: BTC/USD in whole dollars, 0.3 / 0.4 %, crossing post-only orders are cancelled."""
+    values: dict[str, object] = {
+        "instruments": {"BTC/USD": Instrument("BTC/USD", D(1), D("0.00000001"), D("0.00000001"), D(10))},
+        "currencies": {"BTC": D("0.00000001"), "USD": D("0.00000001")},
+        "fees": FeeSchedule(D("0.003"), D("0.004")),
+        "withdrawal_fees": {"BTC": WithdrawalFee(D("0.0001"))},
+        "cancels_crossing": True,
+    }
+    return Rules(**{**values, **changes})  # type: ignore[arg-type]
+
+
 def sputnik_rules() -> Rules:
     """A venue like Sputnik: BTC/HUF, 10 bps on both sides, whole fillers as values, self-trades, original holds."""
     return Rules(
