@@ -16,7 +16,8 @@ from twisted.python.failure import Failure
 from clients.errors import ExchangeError, OutcomeUnknown, Reason, Refused, Retryable
 from clients.interface import IExchangeClient
 from execution.books import Books
-from execution.child_order import CANCELLING, OPEN, OVER, PLACING, UNKNOWN, ChildOrderInputs, child_order_machine
+from execution.child import Child, refusal_of
+from execution.child_order import CANCELLING, OPEN, OVER, UNKNOWN
 from execution.looking_up import LookUp
 from execution.rim import launch
 from ledger.interface import ILedger, LedgerError
@@ -33,76 +34,13 @@ CANCEL_AGAIN = 1.0
 MOST_REMEMBERED = 4096
 
 
-class Child:
-    """One order of ours and where it stands; the steps of its machine (:mod:`execution.child_order`)."""
-
-    def __init__(self, desk: "OrderDesk", intent: OrderIntent) -> None:
-        self.intent = intent
-        self.order_id: str | None = None
-        self.state = PLACING
-        self.detail = ""
-        self.is_unwanted = False
-        #: What the venue says has traded in all; None while it has not said.
-        self.told_filled: Decimal | None = None
-        #: Whether the venue's own record of fills has been read since the order was over.
-        self.is_proven = False
-        #: How often the venue has been asked what became of it, and had nothing of it to tell.
-        self.looks = 0
-        self._desk = desk
-        self.inputs: ChildOrderInputs = child_order_machine(self)
-
-    @property
-    def filled(self) -> Decimal:
-        """What of it has been booked as traded, in base."""
-        return self._desk.filled(self.order_id)
-
-    @property
-    def left(self) -> Decimal:
-        """What can still trade, in base; nothing once it is over."""
-        return ZERO if self.state == OVER else max(ZERO, self.intent.quantity - self.filled)
-
-    @property
-    def is_over(self) -> bool:
-        """Whether it can no longer trade."""
-        return self.state == OVER
-
-    @property
-    def is_settled(self) -> bool:
-        """Whether it is over and every fill of it is known to be booked."""
-        if self.state != OVER:
-            return False
-        all_told = self.told_filled is not None and self.filled >= self.told_filled
-        return self.order_id is None or self.is_proven or all_told
-
-    def as_order(self) -> Order:
-        """As the interface would show it."""
-        i = self.intent
-        name = self.order_id or i.id
-        return Order(name, i.contract, i.side, i.price, i.quantity, self.left, self.is_over, i.created, i.id)
-
-    # The steps of the machine.
-
-    def entered(self, state: str) -> None:
-        was, self.state = self.state, state
-        if was != state:
-            self._desk.child_moved(self)
-
-    def send_cancel(self) -> None:
-        self._desk.send_cancel(self)
-
-    def look_up(self) -> None:
-        self._desk.look_up(self)
-
-    def wish_cancel(self) -> None:
-        self.is_unwanted = True
-
-
 class OrderDesk:
     """All orders of the pool at one venue.
 
     ``changed`` is called when an order of ours has moved from state to state, ``filled_one`` after a fill is on disk.
     ``filling`` is called before that, when a fill counts in our books and is being written: what is written because of it
     is on disk no earlier. It is not called for fills of before this run, which the ledger may know already.
+    ``counting`` is called inside every transition, the first one included: it may count, and nothing else.
     """
 
     log = Logger()
@@ -121,6 +59,7 @@ class OrderDesk:
         self.changed: Callable[[Child], None] = lambda _child: None
         self.filled_one: Callable[[Place, Fill, Child | None], None] = lambda _place, _fill, _child: None
         self.filling: Callable[[Place, Fill], None] = lambda _place, _fill: None
+        self.counting: Callable[[Child], None] = lambda _child: None
         self.ledger_failed: Callable[[LedgerError], None] = lambda _error: None
         self._books = books
         self._ledger = ledger
@@ -164,6 +103,7 @@ class OrderDesk:
         """
         child = Child(self, intent)
         self._children[intent.id] = child
+        self.counting(child)
         launch(self.log, f"placing {intent.id}", self._send(child, post_only, immediate, after))
         return child
 
@@ -218,21 +158,18 @@ class OrderDesk:
             await self._ledger.intend(intent)
             child.is_unwanted |= after is not None and not await after
         except LedgerError as error:
-            child.detail = f"not sent: {error}"
-            child.inputs.refused()
+            child.refuse("ledger", f"not sent: {error}")
             self.ledger_failed(error)
             return
         if child.is_unwanted:
-            child.detail = "not sent: no longer wanted"
-            child.inputs.refused()
+            child.refuse("unwanted", "not sent: no longer wanted")
             return
         try:
             order_id = await self.client.placeOrder(
                 intent.contract, intent.quantity, intent.price, intent.side.value, intent.id, post_only, immediate
             )
         except (Refused, Retryable, NotImplementedError) as no:
-            child.detail = str(no)
-            child.inputs.refused()
+            child.refuse(refusal_of(no), str(no))
         except ExchangeError as unknown:
             child.detail = str(unknown)
             child.inputs.lost()
@@ -361,6 +298,7 @@ class OrderDesk:
 
     def child_moved(self, child: Child) -> None:
         """A child has entered another state: remember it, tell, and go on with what was waiting for it."""
+        self.counting(child)
         self._remember(child)
         if child.state == OVER:
             self._children.pop(child.intent.id, None)

@@ -14,7 +14,8 @@ from twisted.internet.interfaces import IDelayedCall, IReactorTime
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 
-from execution.desk import Child, OrderDesk
+from execution.child import Child
+from execution.desk import OrderDesk
 from execution.intents import Names
 from execution.rim import launch
 from ledger.interface import ILedger, LedgerError

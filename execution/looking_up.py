@@ -16,7 +16,8 @@ from model.order import Fill, Order
 from model.shapes import OrderShape
 
 if TYPE_CHECKING:
-    from execution.desk import Child, OrderDesk
+    from execution.child import Child
+    from execution.desk import OrderDesk
 
 #: How long after each look the next one comes, in seconds. A server may act seconds after it said "timed out"
 #: (Sputnik does), so an order counts as never placed only when the last of these looks has not found it either.
@@ -53,8 +54,7 @@ class LookUp:
             except ExchangeError:
                 looks = min(looks, len(LOOKS) - 1)
             if looks > len(LOOKS):
-                child.detail = f"not found at the venue in {looks} looks"
-                child.inputs.refused()
+                child.refuse("not found", f"not found at the venue in {looks} looks")
                 return
             await self._pause(LOOKS[min(looks, len(LOOKS)) - 1 if looks else 0])
 

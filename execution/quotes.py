@@ -10,7 +10,8 @@ from decimal import Decimal
 
 from twisted.logger import Logger
 
-from execution.desk import Child, OrderDesk
+from execution.child import Child
+from execution.desk import OrderDesk
 from execution.intents import Names
 from execution.rate_budget import RateBudget
 from model.decision import Quote

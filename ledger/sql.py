@@ -15,7 +15,7 @@ from ledger.movement import Movement
 from ledger.postings import entry_of_adjustment
 from ledger.rows import insert_new, newest, record_of, save, values_of
 from ledger.store import Store
-from ledger.writer import CallsFromThread, Writer
+from ledger.writer import CallsFromThread, Committed, Writer, nobody_counts
 from model.order import Fill
 from model.records import (
     DecisionRecord,
@@ -39,12 +39,12 @@ class SqlLedger:
     Reads see what was asked to be written before them.
     """
 
-    def __init__(self, url: str, reactor: CallsFromThread) -> None:
+    def __init__(self, url: str, reactor: CallsFromThread, committed: Committed = nobody_counts) -> None:
         """``url`` as SQLAlchemy has it: ``sqlite:///var/ilp.db``, ``sqlite://`` (in memory), ``postgresql+psycopg://...``.
 
         :raises ValueError: for a URL of another kind of database.
         """
-        self._writer = Writer(Store(url), reactor)
+        self._writer = Writer(Store(url), reactor, committed)
 
     def open(self) -> "Deferred[None]":
         """A repeat is safe, and tries again where the first one failed."""

@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping
 from decimal import Decimal
 from typing import Any
 
-from attrs import frozen
+from attrs import field, frozen
 from twisted.internet.defer import Deferred
 
 from clients.interface import IExchangeClient
@@ -23,6 +23,7 @@ from model.limits import Limits
 from model.notice import Notify, nobody
 from model.transfer import Place
 from trader.deciding import Decider
+from trader.meters import Meters
 
 
 @frozen
@@ -54,6 +55,7 @@ class Parts:
     notify: Notify = nobody
     history: IHistory | None = None
     disk_free: Callable[[], int] | None = None
+    meters: Meters = field(factory=Meters)
 
 
 PLACES: tuple[Place, Place] = ("source", "target")

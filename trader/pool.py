@@ -6,12 +6,11 @@ from decimal import Decimal
 
 from twisted.internet.defer import Deferred, DeferredList, TimeoutError
 from twisted.logger import Logger
-from twisted.python.failure import Failure
 from zope.interface import implementer
 
-from clients.errors import ExchangeError, Refused
+from clients.errors import ExchangeError
 from clients.interface import returns_deferred
-from execution.desk import Child
+from execution.child import Child
 from execution.rim import launch
 from execution.tasks import BadAnswer, NoSuchTask
 from ledger.interface import LedgerError
@@ -23,6 +22,7 @@ from model.settings import Settings
 from model.transfer import Place
 from trader.beats import Beats
 from trader.chronicle import Chronicle
+from trader.connecting import Connections
 from trader.covering import Covering
 from trader.cycle import Cycle
 from trader.gathering import Gatherer
@@ -37,16 +37,15 @@ from trader.remembering import Remembering
 from trader.repricing import has_left_its_edge
 from trader.results import Results, midnight
 from trader.showing import show
+from trader.stopwatch import Stopwatch
 from trader.stuck import KIND as HEDGE
 from trader.stuck import StuckHedges
 from trader.supposing import NO_BALANCES, supposing
 
-#: A venue that cannot be connected to and a failed initialisation are tried again after this, in seconds.
+#: A failed initialisation is tried again after this, in seconds.
 TRY_AGAIN = 3.0
 #: So long STOP and the end of the process wait for the venues to confirm that nothing of ours is left, in seconds.
 WIND_DOWN = 6.0
-#: So long a client may take to close, in seconds.
-GOODBYE = 1.5
 #: Newest fills kept for showing, and the most of a day that are read back at a start.
 SHOWN, MOST_FILLS = 100, 100_000
 
@@ -83,10 +82,15 @@ class Pool:
         self.fills: deque[FillRecord] = deque(maxlen=SHOWN)
         self.results = Results()
         self._listeners = Listeners(parts.reactor)
+        self._stopwatch = Stopwatch(parts.meters, parts.now)
+        self._connections = Connections(parts, self._explain, self._connection_changed, lambda: self._is_closing)
         self._beats = Beats(self)
         self.chronicle = Chronicle(self)
         #: When each feed, by name, was last connected or lost, in microseconds.
         self.connected_since: dict[str, int] = {}
+        #: Whether a person wants to trade: since START, until STOP, whatever has stopped the pool meanwhile.
+        self.is_wanted = False
+        self._decision: Decision | None = None
         self._is_winding = False
         self._stopped: list[Deferred[None]] = []
         self._is_closing = False
@@ -98,9 +102,10 @@ class Pool:
         parts = self.parts
         for place in PLACES:
             parts.desks[place].changed = self._child_changed
+            parts.desks[place].counting = self._stopwatch.counting
             parts.desks[place].filled_one = self._filled
             parts.desks[place].ledger_failed = self.remembering.failed
-        parts.desks["target"].filling = lambda _place, _fill: self._covering.at_once()
+        parts.desks["target"].filling = self._filling
         for feed in (*parts.feeds.values(), parts.fiat):
             feed.connection_changed = self._connection_changed
         parts.feeds["source"].moved = self._source_moved
@@ -109,7 +114,7 @@ class Pool:
         parts.hedges.escalated = self._stuck.escalate
         parts.transfers.changed = self.cycle.overtake
         parts.tasks.changed = self.tell
-        self.cycle.decided = self.tell
+        self.cycle.decided = self._decided
 
     # The process.
 
@@ -117,31 +122,9 @@ class Pool:
         """Connect to everything; what happens then is the machine's business."""
         parts = self.parts
         parts.decider.warm_up()
-        for feed in (*parts.feeds.values(), parts.fiat):
-            self._connect_again(feed)
+        self._connections.open()
         self._beats.start()
         self.chronicle.start()
-
-    async def _connect(self, feed: VenueFeed) -> None:
-        try:
-            await feed.client.connect()
-            if feed is self.parts.fiat:
-                await feed.open()
-        except ExchangeError as trouble:
-            if self._is_closing:
-                return  # its connection was given up, by us
-            feed.problem = str(trouble)
-            self._explain(feed.problem)
-            self.log.error("{trouble}", trouble=feed.problem)
-            if not isinstance(trouble, Refused):
-                self.parts.reactor.callLater(TRY_AGAIN, self._connect_again, feed)
-            return
-        if not feed.is_connected:
-            feed.is_connected = True  # a client without events of its own: connected is what connect() says
-        self._connection_changed(feed)
-
-    def _connect_again(self, feed: VenueFeed) -> None:
-        launch(self.log, f"connecting {feed.name}", self._connect(feed))
 
     @returns_deferred
     async def close(self) -> None:
@@ -154,20 +137,10 @@ class Pool:
         self._beats.stop()
         self.chronicle.stop()
         parts = self.parts
-        await DeferredList([self._disconnect(feed) for feed in (*parts.feeds.values(), parts.fiat)])
+        await self._connections.close()
         parts.decider.close()
         parts.what_if.close()
         await parts.ledger.close()
-
-    def _disconnect(self, feed: VenueFeed) -> "Deferred[None]":
-        feed.close()
-        closing = feed.client.disconnect()
-        closing.addTimeout(GOODBYE, self.parts.reactor)
-        return closing.addErrback(self._not_closed, feed.name)
-
-    def _not_closed(self, failure: Failure, name: str) -> None:
-        # The process is ending: whatever one client says to that, the others are closed too.
-        self.log.warn("{name}: {trouble}", name=name, trouble=failure.getErrorMessage())
 
     # The steps of the machine.
 
@@ -276,6 +249,10 @@ class Pool:
             self.cycle.request()
         self.tell()
 
+    def _filling(self, _place: Place, _fill: Fill) -> None:
+        self._stopwatch.filled()
+        self._covering.at_once()
+
     def _filled(self, place: Place, fill: Fill, child: Child | None) -> None:
         intent_id = child.intent.id if child else None
         f = fill
@@ -283,6 +260,7 @@ class Pool:
             FillRecord(place, f.id, f.order_id, intent_id, f.contract, f.side, f.price, f.quantity, f.fees, f.timestamp)
         )
         self.results.filled(fill, self.parts.now())
+        self.parts.meters.filled(place, fill, child.intent.purpose if child else "unknown")
         if child is not None and child.intent.purpose == "hedge":
             self.parts.hedges.filled()
         elif place == "target":
@@ -297,10 +275,21 @@ class Pool:
 
     def _source_moved(self, feed: VenueFeed) -> None:
         if self.state == TRADING:
-            self.cycle.follow()
             quotes = self.parts.quotes
+            if quotes.overtaken():
+                self._stopwatch.ticked()
+            self.cycle.follow()
             if has_left_its_edge(self.cycle.snapshot, feed.book, quotes.decided(), quotes.live()):
+                self._stopwatch.ticked()
                 self.cycle.request()
+
+    def _decided(self) -> None:
+        decision = self.cycle.decision
+        if decision is not None and decision is not self._decision:
+            self.parts.meters.decided(decision)
+        self._decision = decision
+        self._stopwatch.decided(decision, self.parts.quotes, self.parts.hedges.is_busy)
+        self.tell()
 
     def _hedge_over(self) -> None:
         self._stuck.over()
@@ -314,10 +303,12 @@ class Pool:
         if self.state not in (READY, TRADING):
             raise NotNow(f"START needs READY; the pool is {self.state}: {self.reason or 'busy'}")
         self.log.info("START by {who}", who=who)
+        self.is_wanted = True
         self._machine.start()
 
     def stop(self, who: str) -> "Deferred[None]":
         self.log.info("STOP by {who}", who=who)
+        self.is_wanted = False
         self._machine.stop()
         done: Deferred[None] = Deferred()
         if not self._is_winding:

@@ -10,7 +10,7 @@ from decimal import Decimal
 import attrs
 from attrs import frozen
 
-from execution.desk import Child
+from execution.child import Child
 from execution.quotes import Slot
 from model.book import Book, Level
 from model.decision import Quote

@@ -18,7 +18,7 @@ from twisted.internet.task import deferLater
 from twisted.trial.unittest import TestCase
 
 from clients.surroundings import Surroundings
-from execution.desk import Child
+from execution.child import Child
 from ledger.sql import SqlLedger
 from model.decision import Decision
 from model.money import ZERO
