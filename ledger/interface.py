@@ -40,6 +40,10 @@ class LedgerTooNew(LedgerError):
     """A newer program wrote this ledger; this one must not touch it."""
 
 
+class LedgerInUse(LedgerError):
+    """A pool uses this ledger; there can be no other at the same time."""
+
+
 class ILedger(Interface):
     """What must survive a crash."""
 

@@ -4,30 +4,29 @@ The writer's connection is the trading path's: nobody who looks at a million fil
 is what had been committed when the reading began.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from decimal import Decimal
 from functools import partial
 from typing import Any
 
 from attrs import frozen
-from sqlalchemy import NullPool, Select, create_engine, event, func, select, tuple_
-from sqlalchemy.engine import Connection, Engine
+from sqlalchemy import Select, func, select, tuple_
+from sqlalchemy.engine import Connection
 from twisted.internet.defer import Deferred
 from zope.interface import Interface, implementer
 
 from ledger import journal, orders, schema
 from ledger.movement import Movement
 from ledger.postings import exactly
+from ledger.readonly import ReadOnlyStore
 from ledger.rows import record_of, records
 from ledger.writer import CallsFromThread, Writer
 from model.money import ZERO
 from model.order import Side
 from model.records import FillRecord, IntentRecord, Obligation, Purpose, Sample, TransitRecord
 
-#: Seconds that a reader waits for a database that is busy.
-PATIENCE = 10
-#: Later than any timestamp.
-_EVER = 2**62
+#: By account and ticker.
+Balances = Mapping[str, Mapping[str, Decimal]]
 
 
 @frozen
@@ -64,13 +63,13 @@ class FillMark:
 
 @frozen
 class Period:
-    """All that happened from a time until another. ``closing``: the balances at its end, by account and ticker.
+    """All that happened from a time until another. ``closing``: the balances at its end.
 
     ``marks``: the samples of the period, oldest first, and the last one before it.
     """
 
     movements: tuple[Movement, ...]
-    closing: Mapping[str, Mapping[str, Decimal]]
+    closing: Balances
     samples: tuple[Sample, ...]
 
 
@@ -112,8 +111,12 @@ class IHistory(Interface):
     def fill_marks(since: int, until: int, width: int) -> "Deferred[list[FillMark]]":
         """Oldest first, what customers traded with us, one for every ``width`` microseconds and side."""
 
-    def period(since: int, until: int) -> "Deferred[Period]":
-        """What a statement of the time from ``since`` until before ``until`` (microseconds) is made of."""
+    def period(since: int, until: int, closing: Balances | None = None) -> "Deferred[Period]":
+        """What a statement of the time from ``since`` until before ``until`` (microseconds) is made of.
+
+        ``closing``: the balances at its end, where they are known: of days read newest first, each one's are what the next
+        one began with. Without it everything that happened since is taken back.
+        """
 
     def hedge(obligation_id: str) -> "Deferred[HedgeStory | None]":
         """What was done for an obligation; None where there is none of that id."""
@@ -128,7 +131,7 @@ class SqlHistory:
 
     def __init__(self, url: str, reactor: CallsFromThread) -> None:
         # The writer's thread and queue serve as well for reading: one connection, one job after the other, no GIL storms.
-        self._thread = Writer(_ReadOnlyStore(url), reactor)
+        self._thread = Writer(ReadOnlyStore(url), reactor)
 
     def open(self) -> None:
         """Start the thread. A repeat changes nothing."""
@@ -156,52 +159,14 @@ class SqlHistory:
     def fill_marks(self, since: int, until: int, width: int) -> "Deferred[list[FillMark]]":
         return self._thread.submit(partial(_fill_marks, since=since, until=until, width=width))
 
-    def period(self, since: int, until: int) -> "Deferred[Period]":
-        return self._thread.submit(partial(_period, since=since, until=until))
+    def period(self, since: int, until: int, closing: Balances | None = None) -> "Deferred[Period]":
+        return self._thread.submit(partial(_period, since=since, until=until, known=closing))
 
     def hedge(self, obligation_id: str) -> "Deferred[HedgeStory | None]":
         return self._thread.submit(partial(_hedge, id=obligation_id))
 
     def size(self) -> "Deferred[int]":
         return self._thread.submit(_size)
-
-
-class _ReadOnlyStore:
-    """One connection that the database itself keeps from writing; neither locked nor upgraded: the ledger's own did that."""
-
-    def __init__(self, url: str) -> None:
-        self._url = url
-        self._engine: Engine | None = None
-        self._connection: Connection | None = None
-
-    def connection(self) -> Connection:
-        if self._connection is None:
-            self._engine = self._engine or self._create_engine()
-            self._connection = self._engine.connect()
-        return self._connection
-
-    def discard(self) -> None:
-        connection, self._connection = self._connection, None
-        if connection is not None:
-            connection.close()
-
-    def close(self) -> None:
-        self.discard()
-
-    def _create_engine(self) -> Engine:
-        if self._url.startswith("sqlite"):
-            engine = create_engine(self._url, poolclass=NullPool, connect_args={"timeout": PATIENCE})
-            event.listen(engine, "connect", _prepare_sqlite)
-            event.listen(engine, "begin", lambda connection: connection.exec_driver_sql("BEGIN"))
-            return engine
-        return create_engine(self._url, poolclass=NullPool).execution_options(postgresql_readonly=True)
-
-
-def _prepare_sqlite(connection: Any, _record: object) -> None:
-    # As the ledger's own: we say BEGIN ourselves.
-    connection.isolation_level = None
-    run: Callable[[str], Any] = connection.execute
-    run("PRAGMA query_only = ON")
 
 
 def _older(statement: Select[Any], columns: Sequence[Any], key: Key, limit: int) -> Select[Any]:
@@ -281,17 +246,29 @@ def _fill_marks(connection: Connection, since: int, until: int, width: int) -> l
     return sorted(marks, key=lambda mark: (mark.timestamp, mark.side.value))
 
 
-def _period(connection: Connection, since: int, until: int) -> Period:
-    closing = {account: dict(tickers) for account, tickers in journal.balances(connection).items()}
-    with exactly():
-        for movement in journal.movements(connection, until, _EVER):
-            for (account, ticker), amount in movement.moves.items():
-                closing[account][ticker] = closing[account].get(ticker, ZERO) - amount
+def _period(connection: Connection, since: int, until: int, known: Balances | None) -> Period:
+    closing = _balances_at(connection, until) if known is None else known
     table = schema.samples
     before = select(table).where(table.c.timestamp < since).order_by(table.c.timestamp.desc()).limit(1)
     within = select(table).where(table.c.timestamp >= since, table.c.timestamp < until).order_by(table.c.timestamp)
     samples = [*records(Sample, connection.execute(before).mappings()), *records(Sample, connection.execute(within).mappings())]
     return Period(tuple(journal.movements(connection, since, until)), closing, tuple(samples))
+
+
+def _balances_at(connection: Connection, until: int) -> Balances:
+    """The balances now, less all that has happened since: added up here, as SQLite would do it in binary floats."""
+    found = {account: dict(tickers) for account, tickers in journal.balances(connection).items()}
+    entries, postings = schema.entries, schema.postings
+    later = (
+        select(postings.c.account, postings.c.ticker, postings.c.amount)
+        .join_from(entries, postings)
+        .where(entries.c.timestamp >= until)
+        .execution_options(yield_per=journal.AT_ONCE)
+    )
+    with exactly():
+        for account, ticker, amount in connection.execute(later):
+            found[account][ticker] = found[account].get(ticker, ZERO) - amount
+    return found
 
 
 def _hedge(connection: Connection, id: str) -> HedgeStory | None:

@@ -3,42 +3,39 @@
 Everything here runs on the writer's thread.
 """
 
-import fcntl
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import NullPool, create_engine, event, make_url, text
-from sqlalchemy.engine import URL, Connection, Engine
-from sqlalchemy.exc import OperationalError, SQLAlchemyError
+from sqlalchemy import NullPool, create_engine, event, make_url
+from sqlalchemy.engine import Connection, Engine
+from sqlalchemy.exc import SQLAlchemyError
 from twisted.logger import Logger
 
-from ledger import migrations
+from ledger import copying, migrations
+from ledger.claim import PATIENCE, claim_database, claim_file, file_of, server_arguments
 from ledger.interface import LedgerError
 
-#: Names this program among the users of a PostgreSQL's advisory locks (any number, but always the same): "ILP ledg".
-ADVISORY_LOCK = 0x494C50206C656467
-
-#: Seconds to wait for whoever reads a SQLite file (a back-up, a person) and for a PostgreSQL that does not answer.
-PATIENCE = 10
-
-#: Milliseconds that a PostgreSQL may take to notice that its last user is dead.
-PREDECESSOR_MS = 2_000
+#: Where the copy goes that is made before an upgrade, for a ledger that is no file.
+COPIES = Path("var")
 
 
 class Store:
-    """``url`` as SQLAlchemy has it: ``sqlite:///var/ilp.db`` or ``postgresql+psycopg://user@host/name``."""
+    """``url`` as SQLAlchemy has it: ``sqlite:///var/ilp.db`` or ``postgresql+psycopg://user@host/name``.
+
+    Before an upgrade the ledger is copied to ``<file>.<revision>.backup`` beside it; a server's to the folder ``copies``.
+    """
 
     log = Logger()
 
-    def __init__(self, url: str) -> None:
+    def __init__(self, url: str, copies: Path = COPIES) -> None:
         """:raises ValueError: for a URL of another kind of database."""
         self._url = make_url(url)
         if self._url.get_backend_name() not in ("sqlite", "postgresql"):
             raise ValueError(f"a ledger is sqlite or postgresql, not {self._url.get_backend_name()}")
-        database = self._url.database
-        is_file = self._url.get_backend_name() == "sqlite" and database not in (None, "", ":memory:")
-        self._path = Path(str(database)) if is_file else None
+        self._path = file_of(self._url)
+        self._copy = self._path or copies / f"ilp-{self._url.database}"
         self._engine: Engine | None = None
         self._connection: Connection | None = None
         self._lock: Any = None
@@ -52,8 +49,9 @@ class Store:
             self._engine = self._engine or self._create_engine()
             connection = self._engine.connect()
             try:
-                self._claim(connection)
-                migrations.upgrade(connection, self._path)
+                if self._url.get_backend_name() == "postgresql":
+                    claim_database(connection, self._url)
+                migrations.upgrade(connection, partial(self._keep, connection))
             except BaseException:
                 connection.close()
                 raise
@@ -80,49 +78,26 @@ class Store:
 
     def _create_engine(self) -> Engine:
         if self._url.get_backend_name() == "postgresql":
-            return create_engine(self._url, poolclass=NullPool, connect_args=_postgresql_arguments(self._url))
+            return create_engine(self._url, poolclass=NullPool, connect_args=server_arguments(self._url))
         if self._path is not None:
             self._path.parent.mkdir(parents=True, exist_ok=True)
-            self._lock_file(self._path)
+            self._lock = claim_file(self._path)
         engine = create_engine(self._url, poolclass=NullPool, connect_args={"timeout": PATIENCE})
         event.listen(engine, "connect", _prepare_sqlite)
         event.listen(engine, "begin", _begin_sqlite)
         return engine
 
-    def _lock_file(self, path: Path) -> None:
-        # The kernel lets go of it when we die, however we die; a file with a process id in it would outlive a kill.
-        lock = path.with_name(f"{path.name}.lock").open("a")
+    def _keep(self, connection: Connection, revision: str) -> None:
+        """Copy the ledger before it is upgraded; never in the place of an earlier copy."""
+        if self._url.get_backend_name() == "sqlite" and self._path is None:
+            return  # in memory, where no older program's ledger can be
+        to = copying.free_name(self._copy.with_name(f"{self._copy.name}.{revision}.backup"))
         try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            lock.close()
-            raise LedgerError(f"another pool is using the ledger {path}") from None
-        self._lock = lock
-
-    def _claim(self, connection: Connection) -> None:
-        if connection.dialect.name == "sqlite":
-            return
-        try:
-            with connection.begin():
-                # Not at once: a server needs a moment to notice that the pool before us was killed.
-                connection.execute(text(f"SET LOCAL lock_timeout = {PREDECESSOR_MS}"))
-                connection.execute(text("SELECT pg_advisory_lock(:key)"), {"key": ADVISORY_LOCK})
-        except OperationalError as error:
-            if error.connection_invalidated:
-                raise
-            place = self._url.render_as_string(hide_password=True)
-            raise LedgerError(f"another pool is using the ledger {place}") from error
-
-
-def _postgresql_arguments(url: URL) -> dict[str, Any]:
-    """Time-outs, so that a server that went silent is noticed; what the operator wrote into the URL wins."""
-    wanted = {
-        "connect_timeout": PATIENCE,
-        "keepalives_idle": PATIENCE,
-        "keepalives_interval": PATIENCE // 2,
-        "tcp_user_timeout": PATIENCE * 1000,
-    }
-    return {name: value for name, value in wanted.items() if name not in url.query}
+            to.parent.mkdir(parents=True, exist_ok=True)
+            copying.copy_out(connection.engine.url, to)
+        except OSError as error:
+            raise LedgerError(f"the ledger must be upgraded, and cannot be copied to {to} before: {error.strerror}") from error
+        self.log.info("the ledger is upgraded; as it was, it is in {to}", to=str(to))
 
 
 def _prepare_sqlite(connection: Any, _record: object) -> None:

@@ -1,6 +1,6 @@
 """Upgrades of the ledger's tables, run whenever it is opened; each is a file in ``versions``, never changed once released."""
 
-import sqlite3
+from collections.abc import Callable
 from pathlib import Path
 
 from alembic import command
@@ -14,33 +14,54 @@ from ledger.interface import LedgerTooNew
 HERE = Path(__file__).parent
 
 
-def upgrade(connection: Connection, path: Path | None) -> None:
+def head() -> str:
+    """The revision that this program writes."""
+    found = _scripts().get_current_head()
+    assert found is not None
+    return found
+
+
+def revision_of(connection: Connection) -> str | None:
+    """The revision of the tables that are there; None where there are none. Reads only."""
+    return MigrationContext.configure(connection).get_current_revision()
+
+
+def refuse_newer(revision: str | None) -> None:
+    """Let what this program knows pass.
+
+    :raises LedgerTooNew: a newer program wrote it.
+    """
+    if revision is not None and revision not in {script.revision for script in _scripts().walk_revisions()}:
+        raise LedgerTooNew(
+            f"the ledger is of revision {revision}, written by a newer program; this one knows up to {head()} and must not "
+            "touch it: start the newer program, or restore the copy that it made before it upgraded the ledger"
+        )
+
+
+def upgrade(connection: Connection, keep: Callable[[str], None]) -> None:
     """Bring the tables to what this program expects, all in one transaction. Safe to repeat.
 
-    :param path: the SQLite file, which is copied to ``<file>.<revision>.backup`` before anything in it changes.
+    :param keep: called with the revision of older tables before anything in them changes; makes the copy.
     :raises LedgerTooNew: where the tables are of a revision that this program does not know.
     """
-    scripts = ScriptDirectory(str(HERE))
     with connection.begin():
-        current = MigrationContext.configure(connection).get_current_revision()
-    if current == scripts.get_current_head():
+        current = revision_of(connection)
+    if current == head():
         return
-    if current is not None and current not in {script.revision for script in scripts.walk_revisions()}:
-        raise LedgerTooNew(f"the ledger is of revision {current}, written by a newer program; this one must not touch it")
-    if current is not None and path is not None:
-        _copy(connection, path.with_name(f"{path.name}.{current}.backup"))
+    refuse_newer(current)
+    if current is not None:
+        keep(current)
+    with connection.begin():
+        build(connection, "head")
+
+
+def build(connection: Connection, revision: str) -> None:
+    """Bring the tables to ``revision``, in the transaction that ``connection`` is in."""
     config = Config()
     config.set_main_option("script_location", str(HERE).replace("%", "%%"))
     config.attributes["connection"] = connection
-    with connection.begin():
-        command.upgrade(config, "head")
+    command.upgrade(config, revision)
 
 
-def _copy(connection: Connection, to: Path) -> None:
-    copy = sqlite3.connect(to)
-    try:
-        driver: sqlite3.Connection | None = connection.connection.driver_connection
-        if driver is not None:
-            driver.backup(copy)
-    finally:
-        copy.close()
+def _scripts() -> ScriptDirectory:
+    return ScriptDirectory(str(HERE))

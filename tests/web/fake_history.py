@@ -8,7 +8,7 @@ from twisted.internet.defer import Deferred, succeed
 from zope.interface import implementer
 
 from ledger.movement import Movement
-from ledger.reading import FillLine, FillMark, HedgeStory, IHistory, Key, Period, PostingLine
+from ledger.reading import Balances, FillLine, FillMark, HedgeStory, IHistory, Key, Period, PostingLine
 from model.order import Side
 from model.records import FillRecord, IntentRecord, IntentState, OrderIntent, Purpose, Sample
 from model.transfer import Place
@@ -97,7 +97,7 @@ class FakeHistory:
         fills = [fill_line(n).fill for n in range(39, 0, -2)]
         return succeed([FillMark(fill.timestamp, fill.side, fill.price, 1) for fill in fills])
 
-    def period(self, since: int, until: int) -> "Deferred[Period]":
+    def period(self, since: int, until: int, closing: Balances | None = None) -> "Deferred[Period]":
         if until < NOW:
             return succeed(Period((), {"venue:target": {"BTC": D(2)}}, ()))
         moves = {("venue:target", "BTC"): D("-0.1"), ("trade", "BTC"): D("0.1")}
