@@ -10,8 +10,9 @@ from attrs import frozen
 from twisted.internet.defer import Deferred
 
 from model.instrument import Instrument
-from sandbox import binance_keys, gemini_keys, kraken_keys
+from sandbox import binance_keys, coinbase_exchange_keys, gemini_keys, kraken_keys
 from sandbox.binance_front import BinanceFront
+from sandbox.coinbase_exchange_front import CoinbaseExchangeFront
 from sandbox.faults import Faults
 from sandbox.gemini_front import GeminiFront
 from sandbox.kraken_front import KrakenFront
@@ -27,6 +28,7 @@ KRAKEN_KEY = "sandbox-kraken-key"
 KRAKEN_SECRET = base64.b64encode(b"play money needs no secret, but the wire needs one").decode()
 BINANCE_KEY = "sandbox-binance-key"
 BINANCE_SECRET = "play money needs no secret, but the wire needs one"  # noqa: S105
+COINBASE_EXCHANGE_KEY, COINBASE_EXCHANGE_SECRET = "sandbox-coinbase-exchange-key", KRAKEN_SECRET
 GEMINI_KEY = "account-sandbox-gemini-key"
 GEMINI_SECRET = "play money needs no secret, but the wire needs one"  # noqa: S105
 SPUTNIK_PASSWORD = "play-money"  # noqa: S105
@@ -125,6 +127,16 @@ def _gemini_rules(place: Place) -> Rules:
     )
 
 
+def _coinbase_exchange_rules(place: Place) -> Rules:
+    """Coinbase Exchange's: fees in quote to sixteen digits, no self-trades, crossing post-only orders are refused."""
+    return Rules(
+        place.instruments(_SATOSHI, _SATOSHI, Decimal(1), _CENT),
+        place.currencies(_CENT),
+        FeeSchedule(*place.fees, Decimal("1E-16")),
+        {"BTC": WithdrawalFee(place.btc_fee)},
+    )
+
+
 def _sputnik_rules(place: Place) -> Rules:
     """A Sputnik's: everything in whole wire units, one fee for both sides, self-trades, whole orders reserved."""
     _, taker = place.fees
@@ -155,6 +167,12 @@ def _gemini_front(venue: Venue, around: Around) -> Front:
     return GeminiFront(venue, around.world, [key], around.faults, around.reactor, limits=around.limits)
 
 
+def _coinbase_exchange_front(venue: Venue, around: Around) -> Front:
+    # Its passphrase is empty: the pool gets an id and a secret for each venue of the sandbox, and no third word.
+    key = coinbase_exchange_keys.Key(COINBASE_EXCHANGE_KEY, COINBASE_EXCHANGE_SECRET, USER)
+    return CoinbaseExchangeFront(venue, around.world, [key], around.faults, around.reactor, limits=around.limits)
+
+
 def _sputnik_front(venue: Venue, around: Around) -> Front:
     return SputnikFront(venue, {USER: SPUTNIK_PASSWORD}, around.faults, around.reactor, around.now)
 
@@ -165,6 +183,12 @@ KINDS: Mapping[str, VenueKind] = {
     ),
     "binance": VenueKind(
         _binance_rules, _binance_front, {"binance": ("http", ""), "binance_ws": ("ws", "/ws")}, (BINANCE_KEY, BINANCE_SECRET)
+    ),
+    "coinbase_exchange": VenueKind(
+        _coinbase_exchange_rules,
+        _coinbase_exchange_front,
+        {"coinbase_exchange": ("http", ""), "coinbase_exchange_ws": ("ws", "")},
+        (COINBASE_EXCHANGE_KEY, COINBASE_EXCHANGE_SECRET),
     ),
     "gemini": VenueKind(_gemini_rules, _gemini_front, {"gemini": ("http", "")}, (GEMINI_KEY, GEMINI_SECRET)),
     "sputnik": VenueKind(_sputnik_rules, _sputnik_front, {"sputnik": ("ws", "/ws")}, (USER, SPUTNIK_PASSWORD)),

@@ -30,6 +30,7 @@ class SandboxOptions:
     target_front: str = "sputnik"
     kraken_port: int = 0
     binance_port: int = 0
+    coinbase_exchange_port: int = 0
     gemini_port: int = 0
     sputnik_port: int = 0
     ecb_port: int = 0
@@ -196,15 +197,17 @@ def _approval(text: str) -> float | None:
 _SHARE = _amount("0", "0.5", "share")
 _PORT = _whole(0, 65_535)
 _DELAY = _number(0, 1e7, "world seconds")
+#: Venues that can be the source or the target.
+_SPOT = ("kraken", "binance", "coinbase_exchange", "gemini")
 
 #: Each key: its field and how its text is read.
 _KEYS: Mapping[str, tuple[str, Callable[[str], Any]]] = {
     "seed": ("seed", _whole(0, 2**63)),
     "speed": ("speed", _number(0.01, 1_000, "world seconds per second")),
     "clock": ("is_paused", _word(running=False, paused=True)),
-    **{f"{front}_port": (f"{front}_port", _PORT) for front in ("kraken", "binance", "gemini", "sputnik", "ecb", "control")},
-    "source_front": ("source_front", _choice("kraken", "binance", "gemini")),
-    "target_front": ("target_front", _choice("sputnik", "kraken", "binance", "gemini")),
+    **{f"{front}_port": (f"{front}_port", _PORT) for front in (*_SPOT, "sputnik", "ecb", "control")},
+    "source_front": ("source_front", _choice(*_SPOT)),
+    "target_front": ("target_front", _choice("sputnik", *_SPOT)),
     "price": ("price", _amount("1", "100000000", "source currency per BTC")),
     "volatility": ("volatility", _number(0, 5, "share per year")),
     "fiat_volatility": ("fiat_volatility", _number(0, 5, "share per year")),

@@ -97,6 +97,7 @@ class Sandbox:
         ports = {
             "kraken": chosen.kraken_port,
             "binance": chosen.binance_port,
+            "coinbase_exchange": chosen.coinbase_exchange_port,
             "gemini": chosen.gemini_port,
             "sputnik": chosen.sputnik_port,
             "ecb": chosen.ecb_port,
