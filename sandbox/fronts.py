@@ -6,12 +6,13 @@ from datetime import datetime
 from decimal import Decimal
 from typing import Any, Protocol
 
-from attrs import frozen
+from attrs import evolve, frozen
 from twisted.internet.defer import Deferred
 
 from model.instrument import Instrument
-from sandbox import binance_keys, coinbase_exchange_keys, gemini_keys, kraken_keys
+from sandbox import binance_keys, bitstamp_keys, coinbase_exchange_keys, gemini_keys, kraken_keys
 from sandbox.binance_front import BinanceFront
+from sandbox.bitstamp_front import BitstampFront
 from sandbox.coinbase_exchange_front import CoinbaseExchangeFront
 from sandbox.faults import Faults
 from sandbox.gemini_front import GeminiFront
@@ -31,6 +32,8 @@ BINANCE_SECRET = "play money needs no secret, but the wire needs one"  # noqa: S
 COINBASE_EXCHANGE_KEY, COINBASE_EXCHANGE_SECRET = "sandbox-coinbase-exchange-key", KRAKEN_SECRET
 GEMINI_KEY = "account-sandbox-gemini-key"
 GEMINI_SECRET = "play money needs no secret, but the wire needs one"  # noqa: S105
+BITSTAMP_KEY = "sandbox-bitstamp-key"
+BITSTAMP_SECRET = "play money needs no secret, but the wire needs one"  # noqa: S105
 SPUTNIK_PASSWORD = "play-money"  # noqa: S105
 
 _SATOSHI, _CENT = Decimal("0.00000001"), Decimal("0.01")
@@ -137,6 +140,23 @@ def _coinbase_exchange_rules(place: Place) -> Rules:
     )
 
 
+def _decimal_step(step: Decimal) -> Decimal:
+    """The power of ten, one at most, that is not above ``step``."""
+    return Decimal(1).scaleb(min(0, step.adjusted()))
+
+
+def _bitstamp_rules(place: Place) -> Rules:
+    """Bitstamp's: steps are powers of ten, fees in quote to five digits, crossing post-only orders are cancelled."""
+    place = evolve(place, tick=_decimal_step(place.tick), lot=place.lot and _decimal_step(place.lot))
+    return Rules(
+        place.instruments(_SATOSHI, _SATOSHI, Decimal(10), _SATOSHI),
+        place.currencies(_CENT),
+        FeeSchedule(*place.fees),
+        {"BTC": WithdrawalFee(place.btc_fee)},
+        cancels_crossing=True,
+    )
+
+
 def _sputnik_rules(place: Place) -> Rules:
     """A Sputnik's: everything in whole wire units, one fee for both sides, self-trades, whole orders reserved."""
     _, taker = place.fees
@@ -173,6 +193,11 @@ def _coinbase_exchange_front(venue: Venue, around: Around) -> Front:
     return CoinbaseExchangeFront(venue, around.world, [key], around.faults, around.reactor, limits=around.limits)
 
 
+def _bitstamp_front(venue: Venue, around: Around) -> Front:
+    key = bitstamp_keys.Key(BITSTAMP_KEY, BITSTAMP_SECRET, USER)
+    return BitstampFront(venue, around.world, [key], around.faults, around.reactor, limits=around.limits)
+
+
 def _sputnik_front(venue: Venue, around: Around) -> Front:
     return SputnikFront(venue, {USER: SPUTNIK_PASSWORD}, around.faults, around.reactor, around.now)
 
@@ -191,6 +216,12 @@ KINDS: Mapping[str, VenueKind] = {
         (COINBASE_EXCHANGE_KEY, COINBASE_EXCHANGE_SECRET),
     ),
     "gemini": VenueKind(_gemini_rules, _gemini_front, {"gemini": ("http", "")}, (GEMINI_KEY, GEMINI_SECRET)),
+    "bitstamp": VenueKind(
+        _bitstamp_rules,
+        _bitstamp_front,
+        {"bitstamp": ("http", ""), "bitstamp_ws": ("ws", "/ws")},
+        (BITSTAMP_KEY, BITSTAMP_SECRET),
+    ),
     "sputnik": VenueKind(_sputnik_rules, _sputnik_front, {"sputnik": ("ws", "/ws")}, (USER, SPUTNIK_PASSWORD)),
 }
 

@@ -99,6 +99,7 @@ class Sandbox:
             "binance": chosen.binance_port,
             "coinbase_exchange": chosen.coinbase_exchange_port,
             "gemini": chosen.gemini_port,
+            "bitstamp": chosen.bitstamp_port,
             "sputnik": chosen.sputnik_port,
             "ecb": chosen.ecb_port,
             "control": chosen.control_port,
