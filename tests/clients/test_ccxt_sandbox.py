@@ -1,143 +1,72 @@
 """The ccxt adapter against the sandbox's Kraken, over real sockets: the contract, and what goes wrong."""
 
+from collections.abc import Mapping
 from decimal import Decimal
 from importlib.util import find_spec
 from random import Random
-from typing import Any
+from typing import Any, ClassVar
 
 from twisted.internet import reactor
-from twisted.internet.defer import Deferred
-from twisted.internet.task import deferLater
-from twisted.trial.unittest import TestCase
 
 from clients.errors import OutcomeUnknown, Reason, Refused, Retryable
 from clients.surroundings import Surroundings
 from model.order import Side
 from sandbox.faults import Kind
-from tests.clients import binance_venues
-from tests.clients.kraken_venues import CONTRACT, SECRET, SandboxKraken, now
-from tests.contracts import exchange
+from tests.clients import binance_venues, sandbox_venue
+from tests.clients.binance_venues import SandboxBinance
+from tests.clients.kraken_venues import CONTRACT, SandboxKraken
+from tests.clients.sandbox_venue import SandboxVenue, now
 
 D = Decimal
 MISSING = None if find_spec("ccxt") else "ccxt is not installed"
 
 
-def client(sandbox: SandboxKraken, **options: str) -> Any:
-    """ccxt's kraken at ``sandbox``, not connected yet, in a hurry."""
-    import clients.ccxt
+class ThroughCcxt:
+    """Makes the adapter for a sandbox's venue, in a hurry."""
 
-    wanted = {"poll": "0.1", "withdrawal_BTC_key": "pool-1", **options}
-    place = f"http://127.0.0.1:{sandbox.port}"
-    return clients.ccxt.kraken("key", SECRET, place, surroundings=Surroundings(reactor, now, Random(1)), options=wanted)
+    options: ClassVar[Mapping[str, str]] = {}
+
+    def make_client(self, sandbox: SandboxVenue | None = None, **given: Any) -> Any:
+        """ccxt's exchange of the same name, not connected yet."""
+        import clients.ccxt
+
+        there: SandboxVenue = sandbox or self.sandbox  # type: ignore[attr-defined]  # where the suite has it
+        login = {**there.key, **given}
+        place, around = f"http://127.0.0.1:{there.port}", Surroundings(reactor, now, Random(1))
+        make = getattr(clients.ccxt, there.name)
+        return make(login["id"], login["secret"], place, surroundings=around, options={"poll": "0.1", **self.options})
 
 
-class CcxtKeepsTheContract(exchange.ExchangeContract):
+class CcxtKeepsTheContract(ThroughCcxt, sandbox_venue.SandboxContract):
     """Every test of the contract, by way of ccxt's kraken."""
 
     skip = MISSING
     patience = 10.0
-
-    def make_venue(self) -> "Deferred[exchange.VenueUnderTest]":
-        return Deferred.fromCoroutine(self.opened())
-
-    async def opened(self) -> exchange.VenueUnderTest:
-        """A fresh sandbox with a client."""
-        sandbox = SandboxKraken()
-        await sandbox.open()
-        self.addCleanup(sandbox.front.stop)
-        return exchange.VenueUnderTest(
-            client(sandbox),
-            CONTRACT,
-            resting_price=D("49000.0"),
-            taking_price=D("50000.0"),
-            quantity=D("0.1"),
-            quantity_beyond_means=D(100),
-            unknown_order="OAAAAA-BBBBB-CCCCCC",
-            withdrawal=("BTC", D("0.5"), sandbox.address),
-            deposit_ticker="BTC",
-            client_id="ilp-1",
-        )
+    sandbox = SandboxKraken
+    unknown_order = "OAAAAA-BBBBB-CCCCCC"
+    options: ClassVar[Mapping[str, Any]] = {"withdrawal_BTC_key": "pool-1"}
 
 
-class CcxtBinanceKeepsTheContract(exchange.ExchangeContract):
+class CcxtBinanceKeepsTheContract(ThroughCcxt, sandbox_venue.SandboxContract):
     """The same by way of ccxt's binance: another wire, other precision rules, an exchange that wants to know contracts."""
 
     skip = MISSING
     patience = 10.0
-
-    def make_venue(self) -> "Deferred[exchange.VenueUnderTest]":
-        return Deferred.fromCoroutine(self.opened())
-
-    async def opened(self) -> exchange.VenueUnderTest:
-        """A fresh sandbox with a client."""
-        import clients.ccxt
-
-        sandbox = binance_venues.SandboxBinance()
-        await sandbox.open()
-        self.addCleanup(sandbox.front.stop)
-        around = Surroundings(reactor, now, Random(1))
-        place = f"http://127.0.0.1:{sandbox.port}"
-        return exchange.VenueUnderTest(
-            clients.ccxt.binance(
-                "key",
-                binance_venues.SECRET,
-                place,
-                surroundings=around,
-                options={"poll": "0.1", "contracts": binance_venues.CONTRACT},
-            ),
-            binance_venues.CONTRACT,
-            resting_price=D("49000.00"),
-            taking_price=D("50000.00"),
-            quantity=D("0.1"),
-            quantity_beyond_means=D(100),
-            unknown_order="999999999",
-            withdrawal=("BTC", D("0.5"), sandbox.address),
-            deposit_ticker=None,
-            client_id="ilp-1",
-        )
+    sandbox = SandboxBinance
+    unknown_order = "999999999"
+    options: ClassVar[Mapping[str, Any]] = {"contracts": binance_venues.CONTRACT}
 
 
-class CcxtInTrouble(TestCase):
+class CcxtInTrouble(ThroughCcxt, sandbox_venue.SandboxCase):
     """What the pool relies on when things go wrong, and what is not streamed."""
 
     skip = MISSING
-
-    async def setUp(self) -> None:  # type: ignore[override]  # trial awaits it
-        self.sandbox = SandboxKraken()
-        await self.sandbox.open()
-        self.addCleanup(self.sandbox.front.stop)
-        self.exchange = client(self.sandbox)
-        self.addCleanup(self.exchange.disconnect)
-        self.told: dict[str, list[Any]] = {name: [] for name in ("connect", "disconnect", "book", "order", "trade")}
-        for name, heard in self.told.items():
-            self.exchange.on(name, lambda *arguments, heard=heard: heard.append(arguments[-1]))
-
-    async def until(self, condition: Any, what: str) -> None:
-        """Wait for it, five seconds at most."""
-        for _ in range(250):
-            if condition():
-                return
-            await deferLater(reactor, 0.02)
-        self.fail(f"waited for {what}")
-
-    async def failure(self, deferred: "Deferred[Any]", *kinds: type[Exception]) -> Any:
-        """The error, of one of ``kinds``, with which it fails."""
-        try:
-            result = await deferred
-        except kinds as error:
-            return error
-        return self.fail(f"did not fail: {result!r}")
-
-    def bid(self, price: int = 49_000) -> "Deferred[str]":
-        found: Deferred[str] = self.exchange.placeOrder(CONTRACT, D("0.1"), D(price), "BUY", client_id="ilp-7")
-        return found
+    sandbox_class = SandboxKraken
+    options: ClassVar[Mapping[str, Any]] = {"withdrawal_BTC_key": "pool-1"}
 
     async def test_wrong_key_fails_connect(self) -> None:
         """A key that the venue does not know ends connect at once, with the reason."""
-        import clients.ccxt
-
-        place = f"http://127.0.0.1:{self.sandbox.port}"
-        stranger = clients.ccxt.kraken("nobody", SECRET, place, surroundings=Surroundings(reactor, now, Random(1)))
+        stranger = self.make_client(id="nobody")
         self.addCleanup(stranger.disconnect)
         error = await self.failure(stranger.connect(), Refused)
         self.assertIs(Reason.AUTH, error.reason)

@@ -11,7 +11,7 @@ import attrs
 from hypothesis import given
 from hypothesis import strategies as st
 from twisted.internet import reactor
-from twisted.internet.defer import Deferred, succeed
+from twisted.internet.defer import succeed
 from twisted.internet.task import Clock
 from twisted.trial.unittest import SynchronousTestCase
 
@@ -25,38 +25,25 @@ from clients.surroundings import Surroundings, utc_now
 from model.book import Book, Level
 from model.instrument import Instrument
 from model.order import Side
-from tests.clients.kraken_venues import CONTRACT, SandboxKraken, now
-from tests.contracts import exchange
+from tests.clients import sandbox_venue
+from tests.clients.kraken_venues import CONTRACT, SandboxKraken
+from tests.clients.sandbox_venue import now
 
 D = Decimal
 BALANCE = {"USD": D(100_000), "BTC": D(10)}
 INSTRUMENT = Instrument(CONTRACT, D("0.1"), D("0.001"), D("0.001"))
 
 
-class PaperKeepsTheContract(exchange.ExchangeContract):
+class PaperKeepsTheContract(sandbox_venue.SandboxContract):
     """Every test of the contract, on Kraken's books without an account at Kraken."""
 
-    def make_venue(self) -> "Deferred[exchange.VenueUnderTest]":
-        return Deferred.fromCoroutine(self.opened())
+    sandbox = SandboxKraken
+    unknown_order = "paper-0-1"
 
-    async def opened(self) -> exchange.VenueUnderTest:
-        """A fresh sandbox, of which only what is public is asked."""
-        sandbox = SandboxKraken()
-        await sandbox.open()
-        self.addCleanup(sandbox.front.stop)
+    def make_client(self, sandbox: sandbox_venue.SandboxVenue) -> Any:
+        """A paper account; of the sandbox only what is public is asked."""
         options = PaperOptions(BALANCE, maker=D("0.0016"), taker=D("0.0026"), latency=0.01)
-        return exchange.VenueUnderTest(
-            Paper(sandbox.client(id="", secret=""), options, Surroundings(reactor, now), PaperNetwork()),
-            CONTRACT,
-            resting_price=D("49000.0"),
-            taking_price=D("50000.0"),
-            quantity=D("0.1"),
-            quantity_beyond_means=D(100),
-            unknown_order="paper-0-1",
-            withdrawal=("BTC", D("0.5"), "somewhere"),
-            deposit_ticker="BTC",
-            client_id="ilp-1",
-        )
+        return Paper(sandbox.client(id="", secret=""), options, Surroundings(reactor, now), PaperNetwork())
 
 
 def book(bids: dict[str, str], asks: dict[str, str]) -> Book:

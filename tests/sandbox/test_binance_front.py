@@ -17,7 +17,8 @@ from model.order import Side
 from sandbox.binance_front import BinanceFront
 from sandbox.binance_keys import Key
 from sandbox.faults import Faults, Kind
-from tests.clients.binance_venues import CONTRACT, SECRET, SYMBOL, SandboxBinance, now
+from tests.clients.binance_venues import CONTRACT, SYMBOL, SandboxBinance
+from tests.clients.sandbox_venue import SECRET, now
 from tests.sandbox.worlds import D
 
 ORDER = {"symbol": SYMBOL, "side": "BUY", "type": "LIMIT", "timeInForce": "GTC", "quantity": "0.1", "price": "49000"}
