@@ -37,6 +37,7 @@ from clients.surroundings import Surroundings
 from model.order import Side
 from runtime import wiring
 from runtime.config import load
+from runtime.service import until_stopped
 from sandbox.events import Change, Event, OrderChanged
 from sandbox.service import SPUTNIK_PASSWORD, USER, Sandbox
 from sandbox.sputnik_feeds import Pace
@@ -229,7 +230,6 @@ def echo(port: int) -> None:
 
 def run_pool(config: Path, endpoints: Mapping[str, str], keys: Mapping[str, tuple[str, str]]) -> None:
     """Be the pool: START as soon as it is READY, until we are ended."""
-    reactor: Any = process_reactor
     chosen, surroundings = load(config), Surroundings(process_reactor)
     book_keeper = wiring.ledger(chosen, surroundings)
     pool = wiring.pool(chosen, wiring.clients(chosen, surroundings, endpoints, keys), book_keeper, surroundings)
@@ -238,10 +238,12 @@ def run_pool(config: Path, endpoints: Mapping[str, str], keys: Mapping[str, tupl
         if pool.state == READY:
             pool.start("the bench")
 
-    book_keeper.open().addCallback(lambda _: pool.open())
-    LoopingCall(start).start(0.1)
-    reactor.addSystemEventTrigger("before", "shutdown", pool.close)
-    reactor.run()
+    async def run() -> None:
+        await book_keeper.open()
+        pool.open()
+        LoopingCall(start).start(0.1)
+
+    until_stopped(run, pool.close)
 
 
 def _spawn(reactor: Any, *arguments: str) -> _Child:

@@ -32,6 +32,8 @@ CANCEL_AGAIN = 1.0
 #: What is kept of orders that are over (late fills and events still find them) and of events without an order (they
 #: overtake the answer to their placing): so many at most.
 MOST_REMEMBERED = 4096
+#: What the ledger says of an order that was written down and then not sent.
+NOT_WANTED = "not sent: no longer wanted"
 
 
 class OrderDesk:
@@ -94,17 +96,35 @@ class OrderDesk:
         """The venue ids that belong to known intents."""
         return self._by_order.keys() | self._past.keys()
 
+    def write_ahead(self, intent: OrderIntent) -> "Deferred[None]":
+        """Write down an order that is likely to be sent soon: to be given to :meth:`place_order` as ``written``, or else to
+        :meth:`not_sent`. Fails with LedgerError."""
+        return self._ledger.intend(intent)
+
+    def not_sent(self, intent: OrderIntent, written: "Deferred[None]") -> None:
+        """An order that was written ahead is not wanted any more. A repeat is safe."""
+        written.addCallback(lambda _: self._answer(intent, IntentState.REFUSED, None, NOT_WANTED))
+        written.addErrback(self._not_remembered)
+
     def place_order(
-        self, intent: OrderIntent, post_only: bool = False, immediate: bool = False, after: "Deferred[bool] | None" = None
+        self,
+        intent: OrderIntent,
+        post_only: bool = False,
+        immediate: bool = False,
+        after: "Deferred[bool] | None" = None,
+        written: "Deferred[None] | None" = None,
     ) -> Child:
         """Write ``intent`` down, then send it. What becomes of it is told by ``changed`` and the child's state.
 
         ``after``: what else must be on disk before it is sent, being written already; False: it could not be, send nothing.
+        ``written``: what :meth:`write_ahead` gave for it; None: it is written now.
         """
         child = Child(self, intent)
         self._children[intent.id] = child
         self.counting(child)
-        launch(self.log, f"placing {intent.id}", self._send(child, post_only, immediate, after))
+        if written is None:
+            written = self._ledger.intend(intent)
+        launch(self.log, f"placing {intent.id}", self._send(child, post_only, immediate, written, after))
         return child
 
     def cancel(self, child: Child) -> None:
@@ -152,17 +172,19 @@ class OrderDesk:
 
     # Sending.
 
-    async def _send(self, child: Child, post_only: bool, immediate: bool, after: "Deferred[bool] | None") -> None:
+    async def _send(
+        self, child: Child, post_only: bool, immediate: bool, written: "Deferred[None]", after: "Deferred[bool] | None"
+    ) -> None:
         intent = child.intent
         try:
-            await self._ledger.intend(intent)
+            await written
             child.is_unwanted |= after is not None and not await after
         except LedgerError as error:
             child.refuse("ledger", f"not sent: {error}")
             self.ledger_failed(error)
             return
         if child.is_unwanted:
-            child.refuse("unwanted", "not sent: no longer wanted")
+            child.refuse("unwanted", NOT_WANTED)
             return
         try:
             order_id = await self.client.placeOrder(
@@ -315,8 +337,10 @@ class OrderDesk:
         if state is None:
             never_was = child.order_id is None
             state = IntentState.REFUSED if never_was else IntentState.CLOSED
-        answer = self._ledger.answer(child.intent.id, state, child.order_id, child.detail, self._now())
-        answer.addErrback(self._not_remembered)
+        self._answer(child.intent, state, child.order_id, child.detail).addErrback(self._not_remembered)
+
+    def _answer(self, intent: OrderIntent, state: IntentState, order_id: str | None, detail: str) -> "Deferred[None]":
+        return self._ledger.answer(intent.id, state, order_id, detail, self._now())
 
     def _not_remembered(self, failure: Failure) -> Failure | None:
         if isinstance(failure.value, LedgerError):

@@ -2,12 +2,14 @@
 
 A slot is a side and a level. Each slot wants at most one order; :meth:`Quotes.converge` is called whenever anything has
 changed and asks for the next step of every slot: keep, cancel, wait, place. So a cancel is always confirmed before its
-replacement goes out, and our own bid and ask cannot meet.
+replacement goes out, and our own bid and ask cannot meet. The replacement is written down while its cancel is under way,
+so that it can go out as soon as that is confirmed.
 """
 
 from collections.abc import Callable, Iterable, Mapping
 from decimal import Decimal
 
+from twisted.internet.defer import Deferred
 from twisted.logger import Logger
 
 from execution.child import Child
@@ -68,6 +70,7 @@ class Quotes:
         self._wanted: dict[Slot, Quote] = {}
         self._children: dict[Slot, Child] = {}
         self._counted: dict[str, Decimal] = {}
+        self._ahead: dict[Slot, tuple[OrderIntent, Deferred[None]]] = {}
 
     def want(self, quotes: Iterable[Quote], reasons: Mapping[str, str], decision_id: str, since: "Since | None" = None) -> None:
         """From now on these quotes are wanted and no others: what is in their way is cancelled now, and :meth:`converge`
@@ -119,6 +122,7 @@ class Quotes:
             self.reasons[side.value] = reason
         for child in self._desk.children("quote"):
             self._desk.cancel(child)
+        self._give_up_ahead()
 
     def moved(self, child: Child) -> bool:
         """An order of ours has changed. One that ended otherwise than by our cancel, or has traded since the decision that
@@ -154,9 +158,21 @@ class Quotes:
     def converge(self) -> None:
         """Take the next step in every slot. Safe to call at any time."""
         self._withdraw()
+        self._give_up_ahead()
         for slot in sorted(self._wanted, key=lambda slot: slot[1]):
             if slot not in self._children:
                 self._place(slot, self._wanted[slot])
+            elif self._children[slot].is_unwanted and self.budget.has_one and slot not in self._ahead:
+                intent = self._intent(self._wanted[slot])
+                self._ahead[slot] = intent, self._desk.write_ahead(intent)
+
+    def _give_up_ahead(self) -> None:
+        """What was written ahead and is wanted otherwise by now, or not at all, is not sent."""
+        for slot, (intent, written) in list(self._ahead.items()):
+            quote = self._wanted.get(slot)
+            if quote is None or (quote.price, quote.quantity) != (intent.price, intent.quantity):
+                self._desk.not_sent(intent, written)
+                del self._ahead[slot]
 
     def _withdraw(self) -> None:
         """Cancel what is in the way."""
@@ -189,11 +205,15 @@ class Quotes:
             self.reasons[side.value] = "rate budget used up"
             return
         self.reasons[side.value] = ""
-        intent = OrderIntent(
+        intent, written = self._ahead.pop(slot, None) or (self._intent(quote), None)
+        self._children[slot] = self._desk.place_order(intent, post_only=self._post_only, written=written)
+
+    def _intent(self, quote: Quote) -> OrderIntent:
+        return OrderIntent(
             self._names.next(),
             self._desk.place,
             self._contract,
-            side,
+            quote.side,
             quote.price,
             quote.quantity,
             "quote",
@@ -202,7 +222,6 @@ class Quotes:
             None,
             self.decision_id,
         )
-        self._children[slot] = self._desk.place_order(intent, post_only=self._post_only)
 
     def _would_meet_our_own(self, quote: Quote) -> bool:
         others = [child.intent.price for child in self._desk.children() if child.intent.side is not quote.side]

@@ -59,7 +59,11 @@ class Cycle:
         """Have a round as soon as possible. Safe to repeat."""
         self._is_wanted = True
         if not self._is_running and self._next is None:
-            self._next = self._parts.reactor.callLater(0, self._run)
+            # Not in the next turn but in the one after it: what has been sent leaves between the two.
+            self._next = self._parts.reactor.callLater(0, self._soon)
+
+    def _soon(self) -> None:
+        self._next = self._parts.reactor.callLater(0, self._run)
 
     def stop(self) -> None:
         """No more rounds. Safe to repeat."""
