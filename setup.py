@@ -38,6 +38,7 @@ setup(
     extras_require={
         "postgres": ["psycopg[binary]>=3.3"],
         "ccxt": ["ccxt>=4.5.90"],
+        "apprise": ["apprise>=1.9"],
         "docs": ["sphinx>=8", "furo>=2024.8"],
         "test": needed("test"),
     },

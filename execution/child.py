@@ -1,9 +1,9 @@
 """One order of ours and where it stands."""
 
 from decimal import Decimal
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
-from clients.errors import Refused
+from clients.errors import Reason, Refused
 from execution.child_order import OVER, PLACING, ChildOrderInputs, child_order_machine
 from model.money import ZERO
 from model.order import Order
@@ -13,9 +13,17 @@ if TYPE_CHECKING:
     from execution.desk import OrderDesk
 
 
+#: What can become of an order.
+OUTCOMES: Final = ("filled", "cancelled", "refused")
+#: Why nothing came of one besides what a venue says: nothing was sent for the moment, or no more wanted, or could not be
+#: written down, or the venue never had it.
+NOT_SENT, UNWANTED, NO_LEDGER, NOT_FOUND, NEVER_PLACED = "not sent", "unwanted", "ledger", "not found", "never placed"
+REFUSALS: Final = (*(reason.value for reason in Reason), NOT_SENT, UNWANTED, NO_LEDGER, NOT_FOUND, NEVER_PLACED)
+
+
 def refusal_of(no: Exception) -> str:
-    """Why a venue has done nothing, in one of few words: those of :class:`clients.errors.Reason`, or ``not sent``."""
-    return no.reason.value if isinstance(no, Refused) else "not sent"
+    """Why a venue has done nothing, in one of few words: those of :class:`clients.errors.Reason`, or ours."""
+    return no.reason.value if isinstance(no, Refused) else NOT_SENT
 
 
 class Child:
@@ -69,7 +77,7 @@ class Child:
 
     @property
     def outcome(self) -> str:
-        """What became of it, once it is over: refused, filled (to the end) or cancelled."""
+        """What became of it, once it is over: one of :data:`OUTCOMES`; filled is filled to the end."""
         if self.refusal or self.order_id is None:
             return "refused"
         traded = max(self.filled, self.told_filled or ZERO)

@@ -16,7 +16,7 @@ from twisted.python.failure import Failure
 from clients.errors import ExchangeError, OutcomeUnknown, Reason, Refused, Retryable
 from clients.interface import IExchangeClient
 from execution.books import Books
-from execution.child import Child, refusal_of
+from execution.child import NO_LEDGER, UNWANTED, Child, refusal_of
 from execution.child_order import CANCELLING, OPEN, OVER, UNKNOWN
 from execution.looking_up import LookUp
 from execution.rim import launch
@@ -180,11 +180,11 @@ class OrderDesk:
             await written
             child.is_unwanted |= after is not None and not await after
         except LedgerError as error:
-            child.refuse("ledger", f"not sent: {error}")
+            child.refuse(NO_LEDGER, f"not sent: {error}")
             self.ledger_failed(error)
             return
         if child.is_unwanted:
-            child.refuse("unwanted", NOT_WANTED)
+            child.refuse(UNWANTED, NOT_WANTED)
             return
         try:
             order_id = await self.client.placeOrder(
@@ -295,14 +295,14 @@ class OrderDesk:
             return
         if not is_new:
             return
-        self._tell_fill(fill, child)
+        self._tell_fill(fill, child, intent_id)
         self._filled[fill.order_id] = self.filled(fill.order_id) + fill.quantity
         _forget_oldest(self._filled, lambda id: id not in self._by_order)
         if child is not None and child.filled >= child.intent.quantity:
             self.close(child, child.intent.quantity)
         self.filled_one(self.place, fill, child)
 
-    def _tell_fill(self, fill: Fill, child: Child | None) -> None:
+    def _tell_fill(self, fill: Fill, child: Child | None, intent_id: str | None) -> None:
         self.log.info(
             "{place}: {purpose} filled: {side} {quantity} {contract} at {price}",
             place=self.place,
@@ -311,6 +311,11 @@ class OrderDesk:
             quantity=plain(fill.quantity),
             contract=fill.contract,
             price=plain(fill.price),
+            fill=fill.id,
+            order=fill.order_id,
+            intent=intent_id,
+            obligation=child.intent.obligation_id if child else None,
+            decision=child.intent.decision_id if child else None,
         )
 
     def not_found(self, child: Child) -> None:

@@ -5,6 +5,7 @@ is hedged twice; what is left when it is given up is plain exposure again, which
 dropped, residuals below the venue's minimum included.
 """
 
+from collections import deque
 from collections.abc import Callable
 from decimal import Decimal
 
@@ -31,6 +32,8 @@ STEPS = 4
 FIRST_PAUSE, LONGEST_PAUSE = 1.0, 60.0
 #: How often to look whether an order that is over has all its fills booked, in seconds.
 UNSETTLED_PAUSE = 0.05
+#: Fills that a hedge's line in the log names, the newest: where hedges are rare, many of them cancel out.
+MOST_CAUSES = 20
 #: What asked for the trade. Only a decision's own trade may be given up when the price has gone: the next decision
 #: knows better. What a limit demands is pursued.
 DECISION, LIMIT = "decision", "limit"
@@ -74,6 +77,9 @@ class Hedges:
         self._tell_after = STEPS
         self._refusals = 0
         self._not_before = 0
+        self._fills: deque[str] = deque(maxlen=MOST_CAUSES)
+        self._cause: str | None = None
+        self._decision_id: str | None = None
 
     @property
     def is_busy(self) -> bool:
@@ -99,16 +105,30 @@ class Hedges:
     def _done_quantity(self) -> Decimal:
         return self._traded + (self._child.filled if self._child else ZERO)
 
-    def cover(self, trade: Trade, reason: str) -> bool:
+    def because(self, fill_id: str, decision_id: str | None) -> None:
+        """A quote of ours, offered by that decision, has traded: what is hedged next is hedged for this fill too."""
+        self._fills.append(fill_id)
+        self._cause = decision_id
+
+    def cover(self, trade: Trade, reason: str, decision_id: str | None = None) -> bool:
         """Open an obligation for ``trade``. False, and nothing is done, while another is open, or for a while after the
-        venue has refused one."""
+        venue has refused one. ``decision_id``: of the decision that wants it; None: a fill does, see :meth:`because`."""
         if self.is_busy or self._is_stopping or self._now() < self._not_before:
             return False
         quantity = trade.side.sign * trade.quantity
         now = self._now()
         self.obligation = Obligation(self._names.next(), quantity, ZERO, trade.limit, reason, "open", 0, now, now)
         self._traded, self._child, self.trouble, self._tell_after = ZERO, None, "", STEPS
-        self.log.info("hedging {quantity} BTC ({reason})", quantity=plain(quantity), reason=reason)
+        self._decision_id = decision_id or self._cause
+        self.log.info(
+            "hedging {quantity} BTC ({reason})",
+            quantity=plain(quantity),
+            reason=reason,
+            obligation=self.obligation.id,
+            decision=self._decision_id,
+            fills=" ".join(self._fills),
+        )
+        self._fills.clear()
         saved = self._ledger.save_obligation(self.obligation)
         # Its order is written right behind it, so that one flush to disk does for both; it leaves when both are there.
         self._try(saved.addCallbacks(lambda _: True, self._not_opened))
@@ -232,9 +252,22 @@ class Hedges:
             "hedge",
             self._now(),
             obligation_id=obligation.id,
+            decision_id=self._decision_id,
         )
+        self._tell(intent)
         self._child = self._desk.place_order(intent, immediate=True, after=after)
         self._timer = self._clock.callLater(self._patience, self._impatient, self._child)
+
+    def _tell(self, intent: OrderIntent) -> None:
+        self.log.info(
+            "hedge order {intent}: {side} {quantity} BTC at {price}",
+            intent=intent.id,
+            side=intent.side.value,
+            quantity=plain(intent.quantity),
+            price=plain(intent.price),
+            obligation=intent.obligation_id,
+            decision=intent.decision_id,
+        )
 
     def _price(self, obligation: Obligation) -> Decimal:
         """The obligation's own limit first; then from the best price outwards, in steps up to ``max_slippage``."""
@@ -257,7 +290,14 @@ class Hedges:
     def _finish(self, state: ObligationState) -> None:
         assert self.obligation is not None
         over = attrs.evolve(self.obligation, state=state, done=self._sign * self._traded, updated=self._now())
-        self.log.info("hedge {state}: {done} of {all} BTC", state=state, done=plain(over.done), all=plain(over.quantity))
+        self.log.info(
+            "hedge {state}: {done} of {all} BTC",
+            state=state,
+            done=plain(over.done),
+            all=plain(over.quantity),
+            obligation=over.id,
+            decision=self._decision_id,
+        )
         self.obligation, self._child = None, None
         self._cancel_timer()
         self.trouble = ""

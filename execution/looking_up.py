@@ -10,6 +10,7 @@ from twisted.internet.interfaces import IReactorTime
 from twisted.internet.task import deferLater
 
 from clients.errors import ExchangeError
+from execution.child import NOT_FOUND
 from execution.child_order import CANCELLING, OVER, PLACING
 from execution.rim import launch
 from model.order import Fill, Order
@@ -54,7 +55,7 @@ class LookUp:
             except ExchangeError:
                 looks = min(looks, len(LOOKS) - 1)
             if looks > len(LOOKS):
-                child.refuse("not found", f"not found at the venue in {looks} looks")
+                child.refuse(NOT_FOUND, f"not found at the venue in {looks} looks")
                 return
             await self._pause(LOOKS[min(looks, len(LOOKS)) - 1 if looks else 0])
 

@@ -57,7 +57,7 @@ class _Call:
     can_wait: bool
 
 
-#: Called on the writer's thread after each transaction: the seconds it took, and whether it is kept.
+#: Called on the writer's thread after each transaction: the seconds it took, and whether anything of it is kept.
 Committed = Callable[[float, bool], None]
 
 
@@ -115,7 +115,7 @@ class Writer:
             while not is_last:
                 batch, is_last = self._take()
                 if batch:
-                    self._reactor.callFromThread(_answer, batch, self._commit(batch))
+                    self._reactor.callFromThread(_answer, batch, self._timed(batch))
             self._store.close()
         finally:
             self._reactor.callFromThread(self._has_stopped)
@@ -134,6 +134,13 @@ class Writer:
         except Empty:
             return batch, False
         return ([*batch, call], False) if call is not None else (batch, True)
+
+    def _timed(self, batch: list[_Call]) -> list[Any]:
+        began = monotonic()
+        outcomes = self._commit(batch)
+        is_kept = not all(isinstance(outcome, Failure) for outcome in outcomes)
+        self._committed(monotonic() - began, is_kept)
+        return outcomes
 
     def _commit(self, batch: list[_Call]) -> list[Any]:
         try:

@@ -1,10 +1,19 @@
 """What a person who is not looking is told of: the kinds of notices, and what sends them."""
 
-from collections.abc import Callable, Mapping
-from typing import Final
+from collections.abc import Mapping
+from typing import Final, Literal, Protocol
 
-#: Tell people: ``notify(kind, sentence)`` with a kind of :data:`KINDS`. It never waits and never fails.
-Notify = Callable[[str, str], None]
+#: How much it matters, the least first. What is critical is told at once, at any hour.
+Severity = Literal["info", "warning", "critical"]
+SEVERITIES: Final[tuple[Severity, ...]] = ("info", "warning", "critical")
+
+
+class Notify(Protocol):
+    """Tells people. It never waits and never fails."""
+
+    def __call__(self, kind: str, sentence: str, severity: Severity | None = None, /) -> None:
+        """``kind`` is one of :data:`KINDS`; ``severity`` None: what such a kind has by the config."""
+
 
 #: Every kind there is, and when it is sent.
 KINDS: Final[Mapping[str, str]] = {
@@ -19,5 +28,5 @@ KINDS: Final[Mapping[str, str]] = {
 }
 
 
-def nobody(_kind: str, _sentence: str) -> None:
+def nobody(_kind: str, _sentence: str, _severity: Severity | None = None, /) -> None:
     """Tells nobody: for a pool that has no notices configured."""

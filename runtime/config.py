@@ -54,7 +54,7 @@ from runtime.config_values import (
     User,
     Web,
 )
-from runtime.config_watching import notices_of, watchdog_of
+from runtime.config_watching import metrics_token_of, notices_of, watchdog_of
 from runtime.problems import CannotStart, ConfigError, Problem
 from runtime.secrets import Secret, exposure, password_in
 from sandbox.options import BadOptions, parse_options
@@ -178,7 +178,11 @@ class _Reader:
         balances = self._balances()
         overrides = self._overrides()
         ledger_url = self._ledger_url(path, connections)
-        notices = notices_of(self._part(NotifySection), self.access) if NotifySection in self.parts else Notices()
+        notices, token = Notices(), Secret()
+        if NotifySection in self.parts:
+            notices = notices_of(self._part(NotifySection), self.access, self._complain)
+        if Webserver in self.parts:
+            token = metrics_token_of(self._part(Webserver), self.access, self._complain)
         dog = self._watchdog(connections, ledger_url, path)
         self._check_edges()
         self._check_sandbox()
@@ -186,7 +190,7 @@ class _Reader:
         if problems := [*self.source.problems, *self.problems, *self.access.problems]:
             raise ConfigError(sorted(problems, key=lambda problem: problem.line or 0))
         config = self._config(path, connections, users, balances, overrides, ledger_url)
-        return attrs.evolve(config, notices=notices, watchdog=dog)
+        return attrs.evolve(config, notices=notices, watchdog=dog, web=attrs.evolve(config.web, metrics_token=token))
 
     def _config(
         self,
@@ -214,7 +218,7 @@ class _Reader:
             tag=self._part(Pool).tag,
             web=self._web(self._part(Webserver)),
             users=users,
-            log=LogOptions(log.level, log.json_file),
+            log=LogOptions(**dict(log)),
             sandbox=self.source.sections.get("sandbox"),
             warnings=(
                 *self.access.warnings,

@@ -2,8 +2,10 @@
 
 import time
 from collections.abc import Callable
+from datetime import UTC, tzinfo
 from decimal import Decimal
 from typing import Any, Generic, TypeVar
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from attrs import frozen
 from pydantic_core import core_schema
@@ -150,7 +152,7 @@ def _ticker(text: str) -> str:
 
 @frozen
 class QuietHours:
-    """From a time of day until another, in minutes after midnight UTC; over midnight where ``until`` is the smaller."""
+    """From a time of day until another, in minutes after midnight; over midnight where ``until`` is the smaller."""
 
     since: int
     until: int
@@ -168,6 +170,15 @@ class QuietHours:
 def _quiet(text: str) -> QuietHours:
     since, until = (time.strptime(part.strip(), "%H:%M") for part in text.split("-"))
     return QuietHours(since.tm_hour * 60 + since.tm_min, until.tm_hour * 60 + until.tm_min)
+
+
+def _zone(text: str) -> tzinfo:
+    if text == "UTC":
+        return UTC  # without the system's data on zones, which small containers lack
+    try:
+        return ZoneInfo(text)
+    except (OSError, ZoneInfoNotFoundError) as unknown:
+        raise ValueError(f"{text} is none") from unknown
 
 
 def _events(text: str) -> tuple[str, ...]:
@@ -195,6 +206,7 @@ MAYBE_TEXT = optional(TEXT)
 TAG = Kind("1 to 4 letters and digits", _tag)
 DOTTED = Kind("a class by its dotted name, e.g. kraken.Kraken, or of your own package", _dotted)
 EVENTS = Kind(f"all, or some of {', '.join(KINDS)}", _events)
+ZONE = Kind("the name of a time zone, e.g. UTC or Europe/Budapest", _zone)
 QUIET = Kind("two times of day, e.g. 22:00-07:00", _quiet)
 TICKER = Kind("a ticker as the exchange interface spells it, e.g. USD", _ticker)
 

@@ -4,6 +4,7 @@ The words and meanings are those of the seed (003); what is newer is optional. T
 reference are made from these same lines (:mod:`runtime.parameters`).
 """
 
+from datetime import UTC, tzinfo
 from decimal import Decimal
 from typing import Annotated
 
@@ -25,6 +26,7 @@ from runtime.config_fields import (
     TEXT,
     TICKER,
     TLS,
+    ZONE,
     Key,
     QuietHours,
     choice,
@@ -42,7 +44,7 @@ _AGE = number(above=0, high=31_536_000)
 class Section(BaseModel):
     """Any section: a key that is not written here is a mistake."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, arbitrary_types_allowed=True)
 
 
 class ModulesSection(Section):
@@ -192,6 +194,9 @@ class Webserver(Section):
     names: Annotated[
         str | None, MAYBE_TEXT, Key("", "other names and addresses that browsers reach the console by, with spaces between")
     ] = None
+    metrics_token: Annotated[
+        str | None, MAYBE_TEXT, Key("", "who sends it as a bearer may read /metrics; empty: only who may log in")
+    ] = None
 
 
 class Ledger(Section):
@@ -243,8 +248,9 @@ class NotifySection(Section):
         60
     )
     quiet_hours: Annotated[
-        QuietHours | None, optional(QUIET), Key("UTC", "when only what is urgent is told, e.g. 22:00-07:00; empty: never")
+        QuietHours | None, optional(QUIET), Key("", "when only what is urgent is told, e.g. 22:00-07:00; empty: never")
     ] = None
+    quiet_zone: Annotated[tzinfo, ZONE, Key("", "the time zone of quiet_hours")] = UTC
 
 
 class Pool(Section):
@@ -259,7 +265,13 @@ class Log(Section):
     level: Annotated[
         str, choice("debug", "info", "warn", "error", "critical"), Key("", "what is less important is not logged")
     ] = "info"
+    format: Annotated[
+        str, choice("text", "json"), Key("", "how it is written to stderr: for people, or as JSON, a line each")
+    ] = "text"
     json_file: Annotated[str | None, MAYBE_TEXT, Key("", "a file for the log as one JSON object a line, besides stderr")] = None
+    rotate_mb: Annotated[int, whole(1, 100_000), Key("MB", "a larger json_file is put aside, and a new one begun")] = 100
+    rotate_hours: Annotated[Decimal, number(above=0, high=8_760), Key("h", "a json_file that was begun longer ago is put aside too")] = Decimal(24)
+    keep_files: Annotated[int, whole(0, 10_000), Key("", "how many files that were put aside are kept")] = 14
 
 
 #: The sections whose keys stand above.
@@ -286,6 +298,8 @@ FREE: dict[str, str] = {
     "target_balance_target": "the ideal balance of each ticker at the target exchange, in its own unit",
     "variance_overrides": "the variance of a contract, instead of one found from its history",
     "addresses": "where withdrawals may go besides what the venues themselves name: address = remark",
+    "notify_targets": "whom Apprise tells: name = URL, one of the many that Apprise knows",
+    "notify_rules": "who is told of an event: event = targets, each with :info, :warning or :critical if less is not told",
     "users": "who may use the console: name = argon2 hash",
     "roles": "what a user may do: name = viewer or operator; operator if not listed",
     "sandbox": "the simulated exchanges, started inside the pool's process",

@@ -1,6 +1,7 @@
 """A config, read and checked: what the rest of the process is built from."""
 
 from collections.abc import Mapping
+from datetime import UTC, tzinfo
 from decimal import Decimal
 from pathlib import Path
 from typing import Any, Final, Literal
@@ -9,6 +10,7 @@ from attrs import field, frozen
 
 from model.candle import Period, Window
 from model.limits import Limits
+from model.notice import SEVERITIES, Severity
 from model.settings import Settings
 from runtime.config_fields import QuietHours
 from runtime.problems import ConfigError, Problem
@@ -84,6 +86,7 @@ class Web:
     """Where the console listens, and its TLS files (PEM), which the pool makes itself if ``is_self_signed``.
 
     ``proxy``: what browsers call the console at a proxy that speaks TLS for it; ``names``: what else they may call it.
+    ``metrics_token``: who sends it as a bearer may read /metrics; empty: only who may log in.
     """
 
     ssl: bool
@@ -95,6 +98,7 @@ class Web:
     is_self_signed: bool = False
     proxy: str | None = None
     names: tuple[str, ...] = ()
+    metrics_token: Secret = field(factory=Secret)
 
     @property
     def is_secure(self) -> bool:
@@ -109,10 +113,15 @@ class Web:
 
 @frozen
 class LogOptions:
-    """``level``: what is less important is not logged. ``json_file``: a log as JSON lines, besides stderr."""
+    """``level``: what is less important is not logged. ``format``: of stderr. ``json_file``: a log as JSON lines, besides; put
+    aside when it is larger than ``rotate_mb`` or older than ``rotate_hours``; ``keep_files`` of these are kept."""
 
     level: str
     json_file: str | None
+    format: str = "text"
+    rotate_mb: int = 100
+    rotate_hours: Decimal = Decimal(24)
+    keep_files: int = 14
 
 
 @frozen
@@ -147,10 +156,20 @@ class Mail:
 
 
 @frozen
-class Notices:
-    """Whom to tell of what: by ``mail``, by a POST to ``url``, by running ``command`` (empty: not so).
+class Rule:
+    """That ``target`` is told of what is at least of this severity."""
 
-    ``events`` are told at all, ``urgent`` ones at once and in ``quiet`` hours too, the others gathered for ``digest`` seconds.
+    target: str
+    least: Severity = "info"
+
+
+@frozen
+class Notices:
+    """Whom to tell of what: by ``mail``, by a POST to ``url``, by running ``command`` (empty: not so), by Apprise's URLs.
+
+    ``events`` are told at all, ``urgent`` ones at once and in ``quiet`` hours (of ``zone``) too, the others gathered for
+    ``digest`` seconds. ``targets``: Apprise's, by name. ``rules``: who is told of a kind; ``otherwise``: of the kinds that
+    have no rule; None: everybody.
     """
 
     mail: Mail = field(factory=Mail)
@@ -160,6 +179,18 @@ class Notices:
     urgent: tuple[str, ...] = ()
     digest: Decimal = Decimal(60)
     quiet: QuietHours | None = None
+    zone: tzinfo = UTC
+    targets: Mapping[str, Secret] = field(factory=dict)
+    rules: Mapping[str, tuple[Rule, ...]] = field(factory=dict)
+    otherwise: tuple[Rule, ...] | None = None
+
+    def wants(self, target: str, kind: str, severity: Severity) -> bool:
+        """Whether ``target`` is told of it."""
+        rules = self.rules.get(kind, self.otherwise)
+        if rules is None:
+            return True
+        rank = SEVERITIES.index(severity)
+        return any(rule.target == target and rank >= SEVERITIES.index(rule.least) for rule in rules)
 
 
 @frozen
@@ -230,7 +261,9 @@ class Config:
         places = [place for place in (self.source, self.target, self.fiat) if place.endpoint != SANDBOX]
         texts = [text for place in places for text in place.secret_texts()]
         texts += [user.password.reveal() for user in self.users.values() if not self.is_sandbox]
-        texts += [password_in(self.ledger_url), self.notices.mail.password.reveal(), self.notices.url.reveal()]
+        texts += [self.web.metrics_token.reveal(), password_in(self.ledger_url)]
+        texts += [self.notices.mail.password.reveal(), self.notices.url.reveal()]
+        texts += [target.reveal() for target in self.notices.targets.values()]
         if self.watchdog is not None:
             texts += [self.watchdog.source.secret.reveal(), self.watchdog.target.secret.reveal()]
         return tuple(text for text in texts if text)

@@ -25,6 +25,8 @@ class Heartbeat:
     log = Logger()
 
     def __init__(self, path: Path, clock: Any) -> None:
+        #: When it was last touched, in seconds since 1970; None if it never was.
+        self.touched: float | None = None
         self._path = path
         self._loop = LoopingCall(self._touch)
         self._loop.clock = clock
@@ -42,6 +44,7 @@ class Heartbeat:
     def _touch(self) -> None:
         try:
             self._path.touch()
+            self.touched = self._path.stat().st_mtime
         except OSError as trouble:
             self.log.warn("no heartbeat: {trouble}", trouble=str(trouble))
 

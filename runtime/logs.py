@@ -1,4 +1,7 @@
-"""The process's log: readable lines on stderr, optionally JSON lines in a file, and no secret in either.
+"""The process's log: lines for people or JSON on stderr, optionally JSON lines in a file too, and no secret in either.
+
+What belongs together has the same ids in its fields, by the names that they have in the ledger: ``fill``, ``order``,
+``intent``, ``obligation``, ``decision``.
 
 Everything ends here: Twisted's own events, those of Python's ``logging`` (SQLAlchemy, alembic) and warnings.
 """
@@ -9,7 +12,7 @@ import re
 from collections.abc import Callable, Iterable
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import IO, Any
+from typing import Any, Protocol
 from urllib.parse import quote, quote_plus
 
 from attrs import frozen
@@ -28,6 +31,8 @@ from twisted.logger import (
 )
 from zope.interface import implementer
 
+from runtime.config_values import LogOptions
+from runtime.log_file import RotatingFile
 from web.log_lines import LogLine, LogRing
 
 HIDDEN = "<secret>"
@@ -41,6 +46,16 @@ _LEVELS = {
     logging.ERROR: LogLevel.error,
     logging.CRITICAL: LogLevel.critical,
 }
+
+
+class Stream(Protocol):
+    """What lines are written to."""
+
+    def write(self, text: str, /) -> object:
+        """Append."""
+
+    def flush(self) -> None:
+        """Hold nothing back."""
 
 
 class Redactor:
@@ -66,7 +81,7 @@ def _spellings(secret: str) -> set[str]:
 class TextObserver:
     """Writes ``2026-11-21T13:59:04Z INFO [trader.cycle] words``, tracebacks below."""
 
-    stream: IO[str]
+    stream: Stream
     redactor: Redactor
 
     def __call__(self, event: LogEvent) -> None:
@@ -84,13 +99,14 @@ class JsonObserver:
     Twisted's own observer cannot write ``Decimal`` and writes whole failures, with their frames.
     """
 
-    stream: IO[str]
+    stream: Stream
     redactor: Redactor
 
     def __call__(self, event: LogEvent) -> None:
         found = {"time": _time(event), "level": _level(event), "namespace": str(event.get("log_namespace", "-"))}
         found["text"] = formatEvent(event)
-        found |= {key: str(value) for key, value in event.items() if not key.startswith("log_") and key not in found}
+        fields = {key: value for key, value in event.items() if not key.startswith("log_") and value is not None}
+        found |= {key: str(value) for key, value in fields.items() if key not in found}
         if "log_failure" in event:
             found["traceback"] = event["log_failure"].getTraceback()
         clean = {key: self.redactor.clean(value) for key, value in found.items()}
@@ -119,21 +135,26 @@ def keep(ring: LogRing, level: str, secrets: Iterable[str]) -> Callable[[], None
     return lambda: globalLogPublisher.removeObserver(observer)
 
 
-def start(level: str, stream: IO[str], json_file: str | None, secrets: Iterable[str]) -> None:
-    """Send everything that is logged from now on to ``stream`` and ``json_file``. Once per process.
+def start(level: str, stream: Stream, options: LogOptions | None, secrets: Iterable[str]) -> None:
+    """Send everything that is logged from now on to ``stream``, and to the file of ``options`` if it names one; None: as text,
+    to ``stream`` only. Once per process.
 
     :raises OSError: if the file cannot be opened.
     """
     redactor = Redactor(secrets)
-    observers: list[ILogObserver] = [TextObserver(stream, redactor)]
-    if json_file:
-        path = Path(json_file)
-        path.parent.mkdir(parents=True, exist_ok=True)
-        observers.append(JsonObserver(path.open("a", encoding="utf-8"), redactor))
+    is_json = options is not None and options.format == "json"
+    observers: list[ILogObserver] = [JsonObserver(stream, redactor) if is_json else TextObserver(stream, redactor)]
+    if options is not None and options.json_file:
+        observers.append(JsonObserver(_file(options, options.json_file), redactor))
     wanted = _wanted(level)
     # Standard output stays the program's own: the console's address, a dry run's answer.
     globalLogBeginner.beginLoggingTo([FilteringLogObserver(one, [wanted]) for one in observers], redirectStandardIO=False)
     logging.basicConfig(handlers=[_FromLogging()], level=logging.WARNING, force=True)
+
+
+def _file(options: LogOptions, path: str) -> RotatingFile:
+    most, seconds = options.rotate_mb * 1_000_000, float(options.rotate_hours) * 3600
+    return RotatingFile(Path(path), most, seconds, options.keep_files, lambda: datetime.now(UTC))
 
 
 def _wanted(level: str) -> LogLevelFilterPredicate:

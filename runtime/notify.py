@@ -1,8 +1,9 @@
 """Telling people who are not looking. The pool says ``notify(kind, sentence)`` and goes on: nothing here waits, fails, or
 grows without bound, whatever the mail server does.
 
-What is urgent goes out at once, the rest is gathered; in quiet hours the rest waits for the morning. Each channel has one
-message on its way at a time; what comes meanwhile is put into its next one.
+What is critical goes out at once, the rest is gathered; in quiet hours the rest waits for the morning. Each channel gets what
+the config's rules give it, and has
+one message on its way at a time; what comes meanwhile is put into its next one.
 """
 
 from collections import deque
@@ -17,6 +18,7 @@ from twisted.internet.task import deferLater
 from twisted.logger import Logger
 
 from execution.rim import launch
+from model.notice import Severity
 from runtime.config_values import Notices
 
 #: Notices that wait for one channel; of more the oldest are dropped, and the message says so.
@@ -36,6 +38,7 @@ class Notice:
     at: datetime
     kind: str
     sentence: str
+    severity: Severity = "warning"
 
 
 @frozen
@@ -71,6 +74,10 @@ class Post:
 
     def __init__(self, name: str, send: Send, pool: str, clock: Any) -> None:
         self.name = name
+        #: How many messages were taken, how many attempts failed, and how many messages were given up.
+        self.outcomes = {"sent": 0, "failed": 0, "given_up": 0}
+        #: Notices that were dropped, as too many waited.
+        self.dropped = 0
         self._send = send
         self._pool = pool
         self._clock = clock
@@ -78,10 +85,17 @@ class Post:
         self._dropped = 0
         self._work: Deferred[None] | None = None
 
+    @property
+    def waiting(self) -> int:
+        """Notices that wait until the channel is free."""
+        return len(self._waiting)
+
     def put(self, notices: Iterable[Notice]) -> None:
         """Send these as soon as the channel is free."""
         for notice in notices:
-            self._dropped += len(self._waiting) == MOST_WAITING
+            if len(self._waiting) == MOST_WAITING:
+                self._dropped += 1
+                self.dropped += 1
             self._waiting.append(notice)
         if self._work is None and self._waiting:
             self._work = launch(self.log, f"notices by {self.name}", self._send_all())
@@ -111,10 +125,13 @@ class Post:
             except CancelledError:
                 raise
             except Exception as trouble:  # whatever a server or a program of the operator's does, the pool goes on
+                self.outcomes["failed"] += 1
                 reason = str(trouble) or type(trouble).__name__
                 self.log.warn("not told by {name}: {reason}: {subject}", name=self.name, reason=reason, subject=message.subject)
             else:
+                self.outcomes["sent"] += 1
                 return
+        self.outcomes["given_up"] += 1
         self.log.error("given up telling by {name}: {subject}", name=self.name, subject=message.subject)
 
 
@@ -125,16 +142,17 @@ class Notifier:
         self._rules = notices
         self._clock = clock
         self._now = now
-        self._posts = [Post(channel, send, name, clock) for channel, send in senders.items()]
+        self.posts = [Post(channel, send, name, clock) for channel, send in senders.items()]
         self._gathered: deque[Notice] = deque(maxlen=MOST_WAITING)
         self._next: IDelayedCall | None = None
 
-    def notify(self, kind: str, sentence: str) -> None:
+    def notify(self, kind: str, sentence: str, severity: Severity | None = None, /) -> None:
         """Tell people, by the rules of the config. Never waits, never fails."""
-        if kind not in self._rules.events or not self._posts:
+        if kind not in self._rules.events or not self.posts:
             return
-        notice = Notice(self._now(), kind, sentence)
-        if kind in self._rules.urgent:
+        usual: Severity = "critical" if kind in self._rules.urgent else "warning"
+        notice = Notice(self._now(), kind, sentence, severity or usual)
+        if notice.severity == "critical":
             self._put((notice,))
             return
         self._gathered.append(notice)
@@ -146,12 +164,12 @@ class Notifier:
         if self._next is not None:
             self._next.cancel()
             self._next = None
-        for post in self._posts:
+        for post in self.posts:
             post.close()
 
     def _flush(self) -> None:
         self._next = None
-        now, quiet = self._now(), self._rules.quiet
+        now, quiet = self._now().astimezone(self._rules.zone), self._rules.quiet
         if quiet is not None and quiet.covers(now.hour * 60 + now.minute):
             self._next = self._clock.callLater(QUIET_LOOK, self._flush)
             return
@@ -160,5 +178,5 @@ class Notifier:
         self._put(notices)
 
     def _put(self, notices: Iterable[Notice]) -> None:
-        for post in self._posts:
-            post.put(notices)
+        for post in self.posts:
+            post.put([notice for notice in notices if self._rules.wants(post.name, notice.kind, notice.severity)])

@@ -20,7 +20,7 @@ def run(config: Config, _options: Options) -> int:
     reactor = process_reactor
     channels = senders(config.notices, reactor)
     if not channels:
-        raise CannotStart("[notify] names nobody: set email_to, url or command")
+        raise CannotStart("[notify] names nobody: set email_to, url or command, or name a target in [notify_targets]")
     name = config.path.stem if config.path else "pool"
     message = Message(name, (Notice(datetime.now(UTC), "task", "this is a test: somebody typed notify-test"),))
     failed: list[str] = []

@@ -192,7 +192,7 @@ def _start_log(config: Config, options: Options) -> None:
     # A dry run is asked for its answer; what the config says of the log is about the pool's own runs.
     level = options.log_level or ("warn" if options.dry_run else config.log.level)
     try:
-        logs.start(level, sys.stderr, config.log.json_file, config.secret_texts())
+        logs.start(level, sys.stderr, config.log, config.secret_texts())
     except OSError as error:
         raise CannotStart(f"the log file {config.log.json_file} cannot be opened: {error.strerror}") from None
     for warning in config.warnings:

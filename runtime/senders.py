@@ -1,9 +1,13 @@
-"""The three ways a message reaches a person: e-mail, a POST to a URL, a program of the operator's."""
+"""The ways a message reaches a person: e-mail, a POST to a URL, a program of the operator's, and all that Apprise knows."""
 
 import json
+import os
 import shlex
+import sys
 from email.message import EmailMessage
 from email.utils import format_datetime, make_msgid
+from functools import partial
+from pathlib import Path
 from typing import Any
 
 import treq
@@ -32,6 +36,8 @@ def senders(notices: Notices, reactor: Any) -> dict[str, Send]:
         found["url"] = lambda message: by_url(notices.url.reveal(), message, reactor)
     if notices.command:
         found["command"] = lambda message: by_command(notices.command, message, reactor)
+    for name, url in notices.targets.items():
+        found[name] = partial(by_apprise, url.reveal(), reactor=reactor)
     return found
 
 
@@ -58,11 +64,13 @@ def by_mail(mail: Mail, message: Message, reactor: Any) -> "Deferred[Any]":
 
 @returns_deferred
 async def by_url(url: str, message: Message, reactor: Any) -> None:
-    """A POST of ``{"pool", "subject", "text", "notices": [{"at", "kind", "sentence"}]}``; ``text`` is what chat services show.
+    """A POST of ``{"pool", "subject", "text", "notices": [{"at", "kind", "severity", "sentence"}]}``.
+
+    ``text`` is what chat services show.
 
     :raises NotTaken: for an answer that is no success.
     """
-    notices = [{"at": n.at.isoformat(), "kind": n.kind, "sentence": n.sentence} for n in message.notices]
+    notices = [{"at": n.at.isoformat(), "kind": n.kind, "severity": n.severity, "sentence": n.sentence} for n in message.notices]
     body = {"pool": message.pool, "subject": message.subject, "text": message.text, "notices": notices}
     headers = Headers({"Content-Type": ["application/json"]})
     answer = await treq.post(url, json.dumps(body).encode(), headers=headers, reactor=reactor, persistent=False)
@@ -74,17 +82,29 @@ async def by_url(url: str, message: Message, reactor: Any) -> None:
 def by_command(command: str, message: Message, reactor: Any) -> "Deferred[None]":
     """Run ``command`` (split as a shell would, but by no shell): the subject is its last argument, the text its input."""
     words = shlex.split(command)
-    program = _Program(message.text)
+    program = _Program(message.text, "the command")
     reactor.spawnProcess(program, words[0], [*words, message.subject], env=None)
     return program.ended
 
 
-class _Program(ProcessProtocol):
-    """Writes ``text`` to the program; ``ended`` fires when it has ended with 0. Cancelling kills it."""
+def by_apprise(url: str, message: Message, reactor: Any) -> "Deferred[None]":
+    """By the service that ``url`` names to Apprise, in a process of its own: its libraries block, and a thread of theirs that
+    hangs could never be ended. The URL, a secret, goes there by its input, where no list of processes shows it."""
+    question = {"url": url, "title": message.subject, "body": message.text}
+    program = _Program(json.dumps(question), "Apprise")
+    environment = {**os.environ, "PYTHONPATH": str(Path(__file__).resolve().parent.parent)}
+    reactor.spawnProcess(program, sys.executable, [sys.executable, "-m", "runtime.apprise_sending"], environment)
+    return program.ended
 
-    def __init__(self, text: str) -> None:
+
+class _Program(ProcessProtocol):
+    """Writes ``text`` to the program; ``ended`` fires when it has ended with 0. Cancelling kills it. ``name``: of the program,
+    for people."""
+
+    def __init__(self, text: str, name: str) -> None:
         self.ended: Deferred[None] = Deferred(self._kill)
         self._text = text
+        self._name = name
 
     def connectionMade(self) -> None:
         assert self.transport is not None
@@ -97,7 +117,7 @@ class _Program(ProcessProtocol):
         if reason.check(ProcessDone):
             self.ended.callback(None)
         else:
-            self.ended.errback(NotTaken(f"the command: {reason.getErrorMessage()}"))
+            self.ended.errback(NotTaken(f"{self._name}: {reason.getErrorMessage()}"))
 
     def _kill(self, _ended: "Deferred[None]") -> None:
         assert self.transport is not None

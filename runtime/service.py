@@ -23,16 +23,18 @@ from ledger.interface import LedgerError
 from ledger.reading import SqlHistory
 from model.settings import Settings
 from model.snapshot import Snapshot
-from runtime import logs, passwords, self_signed, signals, tls, wiring
+from runtime import logs, metrics, passwords, self_signed, signals, tls, wiring
 from runtime.config_values import Config
 from runtime.console_parameters import console_parameters
 from runtime.heartbeat import Heartbeat
 from runtime.looking_once import look
 from runtime.notify import Notifier
 from runtime.options import Options
+from runtime.presence import Presence
 from runtime.problems import CannotStart, ConfigError
 from runtime.tidying import Tidying
 from sandbox.service import Sandbox
+from trader.meters import Meters
 from trader.pool import Pool
 from web.app import Console
 from web.auth import User
@@ -65,8 +67,10 @@ class Process:
         self._tidying: Tidying | None = None
         self._notifier: Notifier | None = None
         self._heartbeat: Heartbeat | None = None
+        self._presence: Presence | None = None
         self._port: Any = None
         self._forget_log: Callable[[], None] = lambda: None
+        self._tell_stopping: Callable[[], None] = lambda: None
 
     async def start(self) -> None:
         """Bring everything up.
@@ -81,7 +85,8 @@ class Process:
             await self._sandbox.start()
             endpoints, keys = self._sandbox.endpoints, self._sandbox.credentials
         exchanges = wiring.clients(config, self._surroundings, endpoints, keys)
-        exchanges, self._ledger = wiring.with_crash_point(exchanges, wiring.ledger(config, self._surroundings))
+        meters = Meters()
+        exchanges, self._ledger = wiring.with_crash_point(exchanges, wiring.ledger(config, self._surroundings, meters.committed))
         try:
             await self._ledger.open()
         except LedgerError as error:
@@ -91,7 +96,10 @@ class Process:
             self._history.open()
         self._notifier = wiring.notifier(config, self._surroundings)
         notify = self._notifier.notify
-        self._pool = wiring.pool(config, exchanges, self._ledger, self._surroundings, notify, self._history)
+        self._pool = wiring.pool(config, exchanges, self._ledger, self._surroundings, notify, self._history, meters)
+        self._presence = Presence(config, self._pool, self._surroundings)
+        self._presence.start()
+        self._tell_stopping = self._presence.stopping
         self._heartbeat = wiring.heartbeat(config, self._surroundings)
         if self._heartbeat is not None:
             self._heartbeat.start()
@@ -116,6 +124,8 @@ class Process:
             is_secure=web.is_secure,
             history=self._history,
             log_ring=ring,
+            registry=metrics.observe(pool, self._notifier, self._heartbeat),
+            metrics_token=web.metrics_token.reveal(),
         )
         site: Site = self._console.site()
         try:
@@ -152,6 +162,7 @@ class Process:
 
     async def stop(self) -> None:
         """Take everything down: own orders first, the ledger after them, the world last. Safe to repeat."""
+        self._tell_stopping()
         if self._port is not None:
             await self._port.stopListening()
         if self._console is not None:
@@ -162,7 +173,7 @@ class Process:
             await self._pool.close()
         elif self._ledger is not None:
             await self._ledger.close()
-        for part in (self._heartbeat, self._notifier):
+        for part in (self._heartbeat, self._presence, self._notifier):
             if part is not None:
                 part.close()
         if self._history is not None:

@@ -21,7 +21,7 @@ from execution.intents import Names
 from execution.rim import launch
 from ledger.interface import LedgerError
 from ledger.reading import SqlHistory
-from model.notice import Notify
+from model.notice import Notify, Severity
 from model.order import Order
 from model.records import IntentRecord
 from model.transfer import Place
@@ -91,7 +91,7 @@ class Watchdog:
         """Feel the pulse; act if it has been missing for too long."""
         if await self._pulse.beats():
             if self._swept is not None:
-                self._tell("the pool's heartbeat is back")
+                self._tell("the pool's heartbeat is back", "info")
             self._heard, self._swept = self._clock.seconds(), None
             return
         now = self._clock.seconds()
@@ -150,9 +150,9 @@ class Watchdog:
         except (ExchangeError, NotImplementedError, TimeoutError) as trouble:
             self.log.warn("not closed: {trouble}", trouble=str(trouble))
 
-    def _tell(self, sentence: str) -> None:
+    def _tell(self, sentence: str, severity: Severity | None = None) -> None:
         self.log.warn("{sentence}", sentence=sentence)
-        self._notify("watchdog", sentence)
+        self._notify("watchdog", sentence, severity)
 
 
 def run(config: Config, _options: Options) -> int:

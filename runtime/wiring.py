@@ -25,6 +25,7 @@ from execution.transfers import Transfers
 from ledger.interface import ILedger
 from ledger.reading import IHistory, SqlHistory
 from ledger.sql import SqlLedger
+from ledger.writer import Committed, nobody_counts
 from market.feed import VenueFeed
 from model.notice import Notify, nobody
 from model.settings import Settings
@@ -40,6 +41,7 @@ from runtime.senders import senders
 from runtime.tidying import Tidying
 from runtime.variances import Variances
 from trader.deciding import Decider
+from trader.meters import Meters
 from trader.parts import Parts
 from trader.pool import Pool
 
@@ -82,13 +84,13 @@ def clients(
     )
 
 
-def ledger(config: Config, surroundings: Surroundings) -> SqlLedger:
-    """The ledger of this config, not opened yet.
+def ledger(config: Config, surroundings: Surroundings, committed: Committed = nobody_counts) -> SqlLedger:
+    """The ledger of this config, not opened yet; ``committed`` counts its transactions.
 
     :raises runtime.problems.CannotStart: its place cannot be used.
     """
     memory.prepare(config)
-    return SqlLedger(config.ledger_url, surroundings.reactor)
+    return SqlLedger(config.ledger_url, surroundings.reactor, committed)
 
 
 def history(config: Config, surroundings: Surroundings) -> SqlHistory | None:
@@ -165,8 +167,9 @@ def pool(
     surroundings: Surroundings,
     notify: Notify = nobody,
     past: IHistory | None = None,
+    meters: Meters | None = None,
 ) -> Pool:
-    """The pool, not opened yet."""
+    """The pool, not opened yet; ``meters`` None: it is counted and timed for nobody."""
     reactor, now = surroundings.reactor, surroundings.microseconds
     live, fiat = feeds(config, exchanges, surroundings)
     found = variances(config, exchanges, surroundings)
@@ -203,6 +206,7 @@ def pool(
         notify=notify,
         history=past,
         disk_free=_disk_free(config),
+        meters=meters if meters is not None else Meters(),
     )
     holder.append(Pool(parts, settings, parse_changes, _changes, config.is_sandbox, config.is_paper))
     return holder[0]

@@ -19,7 +19,7 @@ class Absence:
                 self._since.pop(feed.name, None)
                 if feed.name in self._told:
                     self._told.remove(feed.name)
-                    parts.notify("venue", f"{feed.name} is back")
+                    parts.notify("venue", f"{feed.name} is back", "info")
                 continue
             gone = now - self._since.setdefault(feed.name, now)
             if gone > parts.limits.venue_away * 1_000_000 and feed.name not in self._told:

@@ -3,6 +3,7 @@
 None of it is on the way of an order: it is worked out by the clock, and shown from memory.
 """
 
+from collections.abc import Mapping
 from decimal import Decimal
 from typing import TYPE_CHECKING
 
@@ -59,6 +60,16 @@ class Chronicle:
     def profit(self) -> tuple[Term, ...]:
         """Today's result by part, in source currency; empty until it is known."""
         return self._profit.today() if self._profit is not None else ()
+
+    @property
+    def totals(self) -> Mapping[str, Decimal]:
+        """The result by part since the ledger's first sample, in source currency; empty until it is known."""
+        return self._profit.totals if self._profit is not None else {}
+
+    @property
+    def worst_lag(self) -> float:
+        """Seconds that the reactor was late at most, in the time of the last sample and since."""
+        return max(self.lag, self._worst)
 
     def start(self) -> None:
         """Begin looking."""

@@ -133,7 +133,7 @@ class Cycle:
         if is_news:
             self._remember_followed()
         if trade is not None:
-            parts.hedges.cover(trade, self._who_asks(settings))
+            parts.hedges.cover(trade, self._who_asks(settings), id)
         parts.quotes.converge()
         if is_overtaken:
             self.request()

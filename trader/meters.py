@@ -8,9 +8,9 @@ from collections.abc import Sequence
 
 from prometheus_client import CollectorRegistry, Counter, Histogram
 
-from execution.child import Child
-from model.decision import Decision
-from model.order import Fill
+from execution.child import NEVER_PLACED, OUTCOMES, REFUSALS, Child
+from model.decision import Decision, Verdict
+from model.order import Fill, Side
 from model.transfer import Place
 
 #: The upper ends of the histograms' buckets: seconds of one answer, of one flush to disk, source currency of a gap.
@@ -42,12 +42,27 @@ class Meters:
         self._filled = self._counter("filled_btc", "What has traded, in BTC", "place", "purpose", "side")
         self._commit = self._histogram("ledger_commit_seconds", "What one transaction of the ledger took to be on disk", _FLUSH)
         self._lost = self._counter("ledger_commits_failed", "Transactions of the ledger that failed")
+        self._begin()
 
     def _counter(self, name: str, about: str, *labels: str) -> Counter:
         return Counter(f"ilp_{name}", about, labels, registry=self.registry)
 
     def _histogram(self, name: str, about: str, buckets: Sequence[float]) -> Histogram:
         return Histogram(f"ilp_{name}", about, buckets=buckets, registry=self.registry)
+
+    def _begin(self) -> None:
+        """Have each series from the start: of one that begins with its first event Prometheus cannot see that event."""
+        for verdict in Verdict:
+            self._decisions.labels(verdict.value)
+        for place, purpose in (("target", "quote"), ("source", "hedge")):
+            for side in Side:
+                self._orders.labels(place, purpose, side.value)
+                self._fills.labels(place, purpose, side.value)
+                self._filled.labels(place, purpose, side.value)
+            for outcome in OUTCOMES:
+                self._ended.labels(place, purpose, outcome)
+            for refusal in REFUSALS:
+                self._refusals.labels(place, purpose, _word(refusal))
 
     def decided(self, decision: Decision) -> None:
         """A decision has come."""
@@ -74,7 +89,7 @@ class Meters:
         intent, outcome = child.intent, child.outcome
         self._ended.labels(intent.place, intent.purpose, outcome).inc()
         if outcome == "refused":
-            self._refusals.labels(intent.place, intent.purpose, (child.refusal or "not placed").replace(" ", "_")).inc()
+            self._refusals.labels(intent.place, intent.purpose, _word(child.refusal or NEVER_PLACED)).inc()
 
     def filled(self, place: Place, fill: Fill, purpose: str) -> None:
         """A new fill has been booked."""
@@ -86,3 +101,7 @@ class Meters:
         self._commit.observe(seconds)
         if not is_kept:
             self._lost.inc()
+
+
+def _word(refusal: str) -> str:
+    return refusal.replace(" ", "_")

@@ -249,8 +249,10 @@ class Pool:
             self.cycle.request()
         self.tell()
 
-    def _filling(self, _place: Place, _fill: Fill) -> None:
+    def _filling(self, place: Place, fill: Fill) -> None:
         self._stopwatch.filled()
+        child = self.parts.desks[place].child_of(fill.order_id)
+        self.parts.hedges.because(fill.id, child.intent.decision_id if child else None)
         self._covering.at_once()
 
     def _filled(self, place: Place, fill: Fill, child: Child | None) -> None:

@@ -55,5 +55,5 @@ class Remembering:
         if pool.gatherer.ledger_problem:
             pool.gatherer.ledger_problem = ""
             self.log.info("the ledger remembers again")
-            pool.parts.notify("ledger", "the ledger remembers again")
+            pool.parts.notify("ledger", "the ledger remembers again", "info")
             pool.cycle.overtake()

@@ -9,6 +9,7 @@ from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 from typing import Any, ClassVar, cast
 
 from klein import Klein
+from prometheus_client import CollectorRegistry
 from twisted.internet.interfaces import IReactorTime
 from twisted.logger import Logger
 from twisted.python.failure import Failure
@@ -22,6 +23,7 @@ from web.auth import Gate, User, Verify, require_role
 from web.errors import NotLoggedIn, answer_to
 from web.front import ConsoleRequest, Front
 from web.log_lines import LogRing
+from web.monitoring import Monitoring
 from web.openapi import document
 from web.pages import Pages
 from web.parameters import ParameterInfo
@@ -42,6 +44,8 @@ class Console:
     :param is_secure: browsers come by TLS, here or at a proxy before us: cookies are then sent over TLS only.
     :param history: the ledger as people read it; None where nobody can.
     :param log_ring: the end of the log, filled by the process.
+    :param registry: what is measured, for /metrics; None: nothing is.
+    :param metrics_token: who has it may read /metrics without a login; empty: nobody.
     :param random_bytes: chance, for session ids.
     """
 
@@ -60,6 +64,8 @@ class Console:
         is_secure: bool = False,
         history: IHistory | None = None,
         log_ring: LogRing | None = None,
+        registry: CollectorRegistry | None = None,
+        metrics_token: str = "",
         random_bytes: Callable[[int], bytes] = secrets.token_bytes,
     ) -> None:
         self._clock = clock
@@ -69,6 +75,7 @@ class Console:
         past = Past(pool, history, log_ring if log_ring is not None else LogRing())
         self._api = Api(pool, parameters, past)
         self._pages = Pages(pool, self._gate, self._front, parameters, clock, title, past)
+        self._monitoring = Monitoring(pool, self._gate, registry, metrics_token)
         self._document = document(title, self._api.routes())
         self._unsubscribe: Callable[[], None] | None = pool.subscribe(self._pages.live.changed)
         self._route_all()
@@ -97,7 +104,8 @@ class Console:
         for route in self._api.routes():
             self._add(route.method, route.path, self._serving(route))
         self._add("GET", "/api/openapi.json", self._openapi)
-        self._add("GET", "/healthz", self._healthz)
+        for name in ("healthz", "readyz", "metrics"):
+            self._add("GET", f"/{name}", getattr(self._monitoring, name))
         for method, path, run in self._pages.routes():
             self._add(method, path, run)
         self._klein.handle_errors(Exception)(cast(Any, self._failed))
@@ -129,17 +137,13 @@ class Console:
         await self._gate.identify(request)
         return _json(request, self._document)
 
-    async def _healthz(self, request: Request) -> bytes:
-        """For a supervisor, without a login: the process answers, and says nothing else."""
-        return _json(request, {"status": "ok"})
-
     def _failed(self, request: Request, failure: Failure) -> bytes:
         path = request.path.decode("utf-8", "replace")
         answer = answer_to(failure, path)
         request.setResponseCode(answer.status)
         for name, value in answer.headers.items():
             request.setHeader(name.encode(), value.encode())
-        if path.split("/")[1:2] in (["api"], ["healthz"]):
+        if path.split("/")[1:2] in (["api"], ["healthz"], ["readyz"], ["metrics"]):
             if failure.check(NotLoggedIn) and header(request, "authorization"):
                 # Only to who spoke Basic first: a browser must not be made to remember credentials that it then sends by itself.
                 request.setHeader(b"www-authenticate", b'Basic realm="pool", charset="UTF-8"')

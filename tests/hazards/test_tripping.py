@@ -25,7 +25,7 @@ class TrippingTests(HazardCase):
         exchanges = wiring.clients(self.config, self.surroundings, self.endpoints, self.sandbox.credentials)
         book_keeper = SqlLedger(self.config.ledger_url, reactor)
         await book_keeper.open()
-        notify = lambda kind, sentence: self.told_people.append((kind, sentence))  # noqa: E731
+        notify = lambda kind, sentence, *_: self.told_people.append((kind, sentence))  # noqa: E731
         self.pool = wiring.pool(self.config, exchanges, book_keeper, self.surroundings, notify)
         self.addCleanup(self.pool.close)
         self.pool.open()

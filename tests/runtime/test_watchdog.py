@@ -107,7 +107,7 @@ class WatchdogTests(SynchronousTestCase):
             lambda: succeed([]) if self.ledger is None else self.ledger,
             Names("ilp", lambda: 0),
             self.clock,
-            lambda _kind, sentence: self.told.append(sentence),
+            lambda _kind, sentence, *_: self.told.append(sentence),
         )
         self.dog.start()
         self.addCleanup(self.dog.stop)
