@@ -41,6 +41,7 @@ class BitfinexFront:
     ) -> None:
         ring, public = KeyRing(keys), PublicCalls(venue)
         orders, money = OrderCalls(venue, public), MoneyCalls(venue, public, world)
+        self.money = money
         self._streams = Streams(venue, public, orders, money, ring, faults, reactor)
         meter = Meter(reactor.seconds, limits=limits)
         root, sockets = Resource(), Resource()

@@ -40,6 +40,8 @@ class MoneyCalls:
         self._world = world
         #: When each withdrawal was last changed: movements are told by that time.
         self._updated: dict[int, int] = {}
+        #: The real venue leaves out what is available where it has not calculated it yet.
+        self.tells_available = True
         venue.listen(self._happened)
         self.table: Mapping[str, Callable[[str, list[str], Fields], Any]] = {
             "auth/r/wallets": lambda user, _path, _fields: [self.wallet(user, each) for each in venue.rules.currencies],
@@ -53,8 +55,8 @@ class MoneyCalls:
     def wallet(self, user: str, ticker: str) -> Row:
         """One currency of the exchange wallet."""
         accounts = self._venue.accounts
-        total, available = accounts.balance(user, ticker), accounts.available(user, ticker)
-        return [_WALLET, code_of(ticker), total, ZERO, available, None, None]
+        available = accounts.available(user, ticker) if self.tells_available else None
+        return [_WALLET, code_of(ticker), accounts.balance(user, ticker), ZERO, available, None, None]
 
     # -- what was -----------------------------------------------------------------------------------------------------------
 

@@ -135,7 +135,7 @@ def order_refusal(refusal: VenueRefused, instrument: Instrument, amount: Decimal
 
 def client_numbers(order_client_id: str | None) -> tuple[int | None, int | None]:
     """Group id and client id of what :func:`client_name` made."""
-    if order_client_id is None:
+    if order_client_id is None or order_client_id.count("/") != 2:
         return None, None
     group, client, _ = order_client_id.split("/")
     return (int(group) if group else None), int(client)

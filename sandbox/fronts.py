@@ -10,8 +10,9 @@ from attrs import evolve, frozen
 from twisted.internet.defer import Deferred
 
 from model.instrument import Instrument
-from sandbox import binance_keys, bitstamp_keys, coinbase_exchange_keys, gemini_keys, kraken_keys
+from sandbox import binance_keys, bitfinex_keys, bitstamp_keys, coinbase_exchange_keys, gemini_keys, kraken_keys
 from sandbox.binance_front import BinanceFront
+from sandbox.bitfinex_front import BitfinexFront
 from sandbox.bitstamp_front import BitstampFront
 from sandbox.coinbase_exchange_front import CoinbaseExchangeFront
 from sandbox.faults import Faults
@@ -34,6 +35,8 @@ GEMINI_KEY = "account-sandbox-gemini-key"
 GEMINI_SECRET = "play money needs no secret, but the wire needs one"  # noqa: S105
 BITSTAMP_KEY = "sandbox-bitstamp-key"
 BITSTAMP_SECRET = "play money needs no secret, but the wire needs one"  # noqa: S105
+BITFINEX_KEY = "sandbox-bitfinex-key"
+BITFINEX_SECRET = "play money needs no secret, but the wire needs one"  # noqa: S105
 SPUTNIK_PASSWORD = "play-money"  # noqa: S105
 
 _SATOSHI, _CENT = Decimal("0.00000001"), Decimal("0.01")
@@ -157,6 +160,20 @@ def _bitstamp_rules(place: Place) -> Rules:
     )
 
 
+def _bitfinex_rules(place: Place) -> Rules:
+    """Bitfinex's: no steps but digits (five of a price, eight places of a quantity), a buyer's fee out of what is bought."""
+    place = evolve(place, tick=min(place.tick, _CENT), lot=None)
+    return Rules(
+        place.instruments(_SATOSHI, Decimal("0.00004"), Decimal(0), _SATOSHI),
+        place.currencies(_CENT),
+        FeeSchedule(*place.fees, _SATOSHI),
+        {"BTC": WithdrawalFee(place.btc_fee)},
+        fee_from_received=True,
+        cancels_crossing=True,
+        self_trades=True,
+    )
+
+
 def _sputnik_rules(place: Place) -> Rules:
     """A Sputnik's: everything in whole wire units, one fee for both sides, self-trades, whole orders reserved."""
     _, taker = place.fees
@@ -198,6 +215,11 @@ def _bitstamp_front(venue: Venue, around: Around) -> Front:
     return BitstampFront(venue, around.world, [key], around.faults, around.reactor, limits=around.limits)
 
 
+def _bitfinex_front(venue: Venue, around: Around) -> Front:
+    key = bitfinex_keys.Key(BITFINEX_KEY, BITFINEX_SECRET, USER)
+    return BitfinexFront(venue, around.world, [key], around.faults, around.reactor, limits=around.limits)
+
+
 def _sputnik_front(venue: Venue, around: Around) -> Front:
     return SputnikFront(venue, {USER: SPUTNIK_PASSWORD}, around.faults, around.reactor, around.now)
 
@@ -221,6 +243,12 @@ KINDS: Mapping[str, VenueKind] = {
         _bitstamp_front,
         {"bitstamp": ("http", ""), "bitstamp_ws": ("ws", "/ws")},
         (BITSTAMP_KEY, BITSTAMP_SECRET),
+    ),
+    "bitfinex": VenueKind(
+        _bitfinex_rules,
+        _bitfinex_front,
+        {"bitfinex": ("http", ""), "bitfinex_ws": ("ws", "/ws/2")},
+        (BITFINEX_KEY, BITFINEX_SECRET),
     ),
     "sputnik": VenueKind(_sputnik_rules, _sputnik_front, {"sputnik": ("ws", "/ws")}, (USER, SPUTNIK_PASSWORD)),
 }

@@ -33,6 +33,7 @@ class SandboxOptions:
     coinbase_exchange_port: int = 0
     gemini_port: int = 0
     bitstamp_port: int = 0
+    bitfinex_port: int = 0
     sputnik_port: int = 0
     ecb_port: int = 0
     control_port: int = 0
@@ -199,7 +200,7 @@ _SHARE = _amount("0", "0.5", "share")
 _PORT = _whole(0, 65_535)
 _DELAY = _number(0, 1e7, "world seconds")
 #: Venues that can be the source or the target.
-_SPOT = ("kraken", "binance", "coinbase_exchange", "gemini", "bitstamp")
+_SPOT = ("kraken", "binance", "coinbase_exchange", "gemini", "bitstamp", "bitfinex")
 
 #: Each key: its field and how its text is read.
 _KEYS: Mapping[str, tuple[str, Callable[[str], Any]]] = {

@@ -100,6 +100,7 @@ class Sandbox:
             "coinbase_exchange": chosen.coinbase_exchange_port,
             "gemini": chosen.gemini_port,
             "bitstamp": chosen.bitstamp_port,
+            "bitfinex": chosen.bitfinex_port,
             "sputnik": chosen.sputnik_port,
             "ecb": chosen.ecb_port,
             "control": chosen.control_port,
