@@ -270,7 +270,9 @@ class Log(Section):
     ] = "text"
     json_file: Annotated[str | None, MAYBE_TEXT, Key("", "a file for the log as one JSON object a line, besides stderr")] = None
     rotate_mb: Annotated[int, whole(1, 100_000), Key("MB", "a larger json_file is put aside, and a new one begun")] = 100
-    rotate_hours: Annotated[Decimal, number(above=0, high=8_760), Key("h", "a json_file that was begun longer ago is put aside too")] = Decimal(24)
+    rotate_hours: Annotated[
+        Decimal, number(above=0, high=8_760), Key("h", "a json_file that was begun longer ago is put aside too")
+    ] = Decimal(24)
     keep_files: Annotated[int, whole(0, 10_000), Key("", "how many files that were put aside are kept")] = 14
 
 

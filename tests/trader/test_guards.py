@@ -110,7 +110,11 @@ class AbsenceTests(SynchronousTestCase):
         feed = SimpleNamespace(name="kraken", is_connected=False, problem="")
         there = SimpleNamespace(name="ecb", is_connected=True, problem="")
         parts: Any = SimpleNamespace(
-            feeds={"source": feed}, fiat=there, now=lambda: now[0], limits=Limits(), notify=lambda _kind, text, *_: told.append(text)
+            feeds={"source": feed},
+            fiat=there,
+            now=lambda: now[0],
+            limits=Limits(),
+            notify=lambda _kind, text, *_: told.append(text),
         )
         absence = Absence(parts)
 
