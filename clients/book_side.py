@@ -3,6 +3,7 @@
 from bisect import bisect_left, insort
 from decimal import Decimal
 
+from model.money import ZERO
 from model.shapes import LevelShape
 
 
@@ -23,6 +24,10 @@ class BookSide:
         if price not in self._quantities:
             insort(self._prices, price)
         self._quantities[price] = quantity
+
+    def at(self, price: Decimal) -> Decimal:
+        """What is offered at ``price``; 0: nothing."""
+        return self._quantities.get(price, ZERO)
 
     def cut(self, depth: int) -> None:
         """Forget all but the best ``depth`` levels."""

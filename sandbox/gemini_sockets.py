@@ -2,7 +2,7 @@
 
 Market data carries no numbers: after the whole book each message has the whole quantity of the levels that changed. Order
 events and their heartbeats are numbered, one by one, from 0 on each connection; the handshake is signed as a REST call is.
-Faults ask ``l2`` and ``orders`` for the events, ``subscribe`` for a subscription of either kind.
+Faults ask ``l2``, ``trade`` and ``orders`` for the events, ``subscribe`` for a book, ``handshake`` for order events.
 """
 
 import json
@@ -225,7 +225,7 @@ class OrderEventFace(_Face):
 
     def admit(self, connection: Connection, request: Any) -> None:
         """By the three headers of a private call."""
-        fault = self._faults.decide(self._venue.name, "subscribe", Kind.ERROR)
+        fault = self._faults.decide(self._venue.name, "handshake", Kind.ERROR)
         try:
             if fault is not None:
                 raise GeminiError.described(fault.text)

@@ -1,12 +1,15 @@
-"""A sandbox Gemini on a free port of this machine."""
+"""A sandbox Gemini on a free port of this machine, and clients of it."""
 
 from datetime import UTC, datetime
 from decimal import Decimal
 from random import Random
+from typing import Any
 
 from twisted.internet import reactor
 from twisted.internet.task import Clock
 
+from clients.gemini import Gemini
+from clients.surroundings import Surroundings
 from model.order import Side
 from sandbox.faults import Faults
 from sandbox.gemini_front import GeminiFront
@@ -43,6 +46,7 @@ class SandboxGemini:
         self.faults = Faults()
         keys = [Key(KEY, SECRET, "pool"), Key("account-timed", SECRET, "pool", is_time_based=True)]
         keys.append(Key("account-auditor", SECRET, "pool", frozenset({"Auditor"})))
+        keys.append(Key("account-fund-manager", SECRET, "pool", frozenset({"FundManager"})))
         self.front = GeminiFront(self.venue, self.world, keys, self.faults, reactor)
         self.port = 0
 
@@ -53,3 +57,9 @@ class SandboxGemini:
     def trade(self, side: Side, quantity: Decimal, price: Decimal, user: str = "maker") -> None:
         """Somebody places an order."""
         self.venue.place(user, CONTRACT, side, quantity, price)
+
+    def client(self, *, clock: Any = now, **options: Any) -> Gemini:
+        """A client that is not connected yet; ``clock`` is its wall clock."""
+        surroundings = Surroundings(reactor, clock, Random(1))
+        key = {"id": KEY, "secret": SECRET, "endpoint": f"http://127.0.0.1:{self.port}"} | options
+        return Gemini(**key, surroundings=surroundings)

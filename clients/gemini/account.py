@@ -1,0 +1,179 @@
+"""Money at Gemini: balances, fees, addresses, withdrawals, histories. Each method is the body of one of the interface's."""
+
+from collections.abc import Callable, Iterable, Mapping
+from datetime import datetime, timedelta
+from decimal import Decimal
+from math import floor
+from typing import Any
+
+from attrs import define, field
+
+from clients.errors import Reason, Refused
+from clients.gemini import history, wire
+from clients.gemini.faults import VENUE
+from clients.gemini.rest import TRANSFERS, WITHDRAW, GeminiRest
+from clients.gemini.wire import reading
+from clients.listings import Listing, Market
+from clients.paging import all_pages, is_within, milliseconds
+from clients.parsing import proving, text, whole
+from clients.postings import postings
+from clients.steps import check_amount
+from model.money import ZERO, plain
+from model.shapes import FeesShape, FillShape, PositionShape, TransactionShape
+
+BALANCES, VOLUME, TRADES = "/v1/balances", "/v1/notionalvolume", "/v1/mytrades"
+#: How many entries one answer has at most, by call, and the field that asks for so many.
+PAGES = {TRADES: ("limit_trades", 500), TRANSFERS: ("limit_transfers", 50)}
+#: A transfer keeps the time at which it was first seen; so long it may take until it ends.
+SETTLING = timedelta(days=3)
+
+
+@define
+class Account:
+    """``networks``: by ticker, the network that the config names. ``listings()``: the contracts whose executions are ours to
+    tell (Gemini tells them by contract only)."""
+
+    _rest: GeminiRest
+    _market: Market
+    _networks: Mapping[str, str]
+    _listings: Callable[[], Iterable[Listing]]
+    #: Transfers that were on their way when they were last looked at: when they end, that is news.
+    _unsettled: set[str] = field(factory=set, init=False)
+
+    async def positions(self) -> dict[str, PositionShape]:
+        """Balances, by ticker; those of our contracts are there even when there is nothing."""
+        answer = await self._rest.private(BALANCES)
+        with reading(BALANCES):
+            found = wire.positions(answer)
+        for listing in self._listings():
+            for ticker in (listing.instrument.base, listing.instrument.quote):
+                found.setdefault(ticker, {"contract": ticker, "position": ZERO, "available": ZERO})
+        return found
+
+    async def fees(self) -> FeesShape:
+        """What the account's volume of the last 30 days has come to; the same for all contracts."""
+        answer = await self._rest.private(VOLUME)
+        with reading(VOLUME):
+            return wire.fees(answer)
+
+    # Histories
+
+    async def fills(self, start: datetime, end: datetime) -> list[FillShape]:
+        """Executions, oldest first."""
+        first, last = self._rest.skew.widen(start, end)
+        found: list[FillShape] = []
+        for listing in self._listings():
+            entries = await self._entries(TRADES, first, last, symbol=listing.symbol)
+            with reading(TRADES):
+                found += [wire.fill(entry, self._market) for entry in entries if not wire.is_broken(entry)]
+        inside = [shape for shape in found if _is_within(shape["timestamp"], first, last)]
+        return sorted(inside, key=lambda shape: (shape["timestamp"], shape["id"]))
+
+    async def transactions(self, start: datetime, end: datetime) -> list[TransactionShape]:
+        """Postings, oldest first. One that was pending when it was last told is told again when it has ended."""
+        first, last = self._rest.skew.widen(start, end)
+        found = [posting for shape in await self.fills(start, end) for posting in postings(shape)]
+        entries = await self._entries(TRANSFERS, first - SETTLING, last)
+        with reading(TRANSFERS):
+            for entry in entries:
+                found += self._told(history.transfer(entry), first, last)
+        return sorted(found, key=lambda shape: (shape["timestamp"], shape["id"]))
+
+    def _told(self, told_of: list[TransactionShape], start: datetime, end: datetime) -> list[TransactionShape]:
+        name, is_pending = told_of[0]["id"], told_of[0].get("state") == "pending"
+        has_ended = name in self._unsettled and not is_pending
+        told = [each for each in told_of if has_ended or _is_within(each["timestamp"], start, end)]
+        if has_ended:
+            self._unsettled.discard(name)
+        elif told and is_pending:
+            self._unsettled.add(name)
+        return told
+
+    async def _entries(self, call: str, start: datetime, end: datetime, **fields: str) -> list[Mapping[str, Any]]:
+        """All of a history on or after ``start``, and at least up to ``end``.
+
+        An answer has the earliest entries on or after ``timestamp``, newest first ("How to retrieve your trade history"): from
+        the newest on the next one goes on. That moment is asked for again, since it may have more than was told.
+        """
+        found: dict[tuple[str, ...], Mapping[str, Any]] = {}
+        limit, most = PAGES[call]
+
+        async def page(since: int) -> int | None:
+            answer = await self._rest.private(call, **fields, **{limit: most}, timestamp=since)
+            with reading(call):
+                found.update({_name_of(entry): entry for entry in answer})
+                newest = max((whole(entry["timestampms"], "timestampms") for entry in answer), default=since)
+                if len(answer) < most or newest > milliseconds(end, floor):
+                    return None
+                if newest == since:
+                    raise ValueError(f"{most} entries or more of one moment, {since}")
+            return newest
+
+        await all_pages(VENUE, call, page, milliseconds(start, floor))
+        return list(found.values())
+
+    # Addresses and withdrawals
+
+    async def address(self, ticker: str) -> str:
+        """Where a deposit goes: the newest of the addresses that there are."""
+        call = f"/v1/addresses/{await self._network(ticker)}"
+        answer = await self._rest.private(call)
+        with reading(call):
+            known = sorted(answer, key=lambda entry: whole(entry["timestamp"], "timestamp"))
+            if known:
+                return _address_of(known[-1])
+        raise Refused(VENUE, call, f"there is no address for {ticker} yet; ask for a new one", Reason.ADDRESS)
+
+    async def new_address(self, ticker: str) -> str:
+        """A fresh address; those of before go on working."""
+        call = f"/v1/deposit/{await self._network(ticker)}/newAddress"
+        answer = await self._rest.private(call)
+        with reading(call):
+            return _address_of(answer)
+
+    async def withdraw(self, ticker: str, amount: Decimal, address: str) -> str:
+        """Send to an approved address; never safe to repeat. The call cannot say by which network, so there must be only one."""
+        call = f"{WITHDRAW}{ticker.lower()}"
+        check_amount(VENUE, call, ticker, amount)
+        if len(networks := await self._known_networks(ticker)) != 1:
+            words = f"{ticker} travels by {', '.join(networks) or 'no network'}, and this call cannot say by which"
+            raise Refused(VENUE, call, words, Reason.ADDRESS)
+        answer = await self._rest.private(call, address=address, amount=plain(amount))
+        with proving(VENUE, call, answer):
+            return text(answer.get("withdrawalId") or answer["txHash"], "withdrawalId")
+
+    async def _known_networks(self, ticker: str) -> list[str]:
+        call = f"/v1/network/{ticker.lower()}"
+        answer = await self._rest.public(call)
+        with reading(call):
+            told = answer["network"]
+            return [text(each, "network") for each in ([told] if isinstance(told, str) else told)]
+
+    async def _network(self, ticker: str) -> str:
+        """The network by which ``ticker`` is deposited.
+
+        :raises Refused: (ADDRESS) if only a guess could tell which: what is sent by the wrong one is lost.
+        """
+        networks, chosen = await self._known_networks(ticker), self._networks.get(ticker)
+        if chosen in networks:
+            return chosen
+        if len(networks) == 1 and chosen is None:
+            return networks[0]
+        words = f"set the option network_{ticker} to one of: {', '.join(networks) or 'none'}"
+        raise Refused(VENUE, "network", words, Reason.ADDRESS)
+
+
+def _name_of(entry: Mapping[str, Any]) -> tuple[str, ...]:
+    """What tells an entry from all others: a trade's number is on both of its sides."""
+    return (str(entry["eid"]),) if "eid" in entry else (str(entry["order_id"]), str(entry["tid"]))
+
+
+def _address_of(entry: Mapping[str, Any]) -> str:
+    if entry.get("memo"):
+        raise ValueError("this coin's deposits need a memo beside the address")
+    return text(entry["address"], "address")
+
+
+def _is_within(timestamp: int, start: datetime, end: datetime) -> bool:
+    # The venue's times are whole milliseconds: one that began within the first is not before it.
+    return is_within(timestamp, start - timedelta(milliseconds=1), end)

@@ -1,0 +1,372 @@
+"""The Gemini client against the sandbox's Gemini, over real sockets: the contract, and what goes wrong."""
+
+from datetime import datetime, timedelta
+from decimal import Decimal
+from typing import Any
+
+from twisted.internet import reactor
+from twisted.internet.defer import Deferred
+from twisted.internet.task import deferLater
+from twisted.trial.unittest import TestCase
+
+from clients.errors import OutcomeUnknown, Reason, Refused, Retryable
+from clients.gemini import account, streams
+from clients.gemini.rest import TRANSFERS
+from model.order import Side
+from sandbox.faults import Kind
+from tests.clients.gemini_venues import CONTRACT, SandboxGemini, now
+from tests.contracts import exchange
+
+D = Decimal
+NEW_ORDER, BALANCES = "POST /v1/order/new", "POST /v1/balances"
+
+
+class GeminiKeepsTheContract(exchange.ExchangeContract):
+    """Every test of the contract."""
+
+    def make_venue(self) -> "Deferred[exchange.VenueUnderTest]":
+        return Deferred.fromCoroutine(self.opened())
+
+    async def opened(self) -> exchange.VenueUnderTest:
+        """A fresh sandbox with a client."""
+        sandbox = SandboxGemini()
+        await sandbox.open()
+        self.addCleanup(sandbox.front.stop)
+        # As the pool does, the contract is named: executions are told by contract only.
+        return exchange.VenueUnderTest(
+            sandbox.client(options={"contracts": CONTRACT}),
+            CONTRACT,
+            resting_price=D("49000.00"),
+            taking_price=D("50000.00"),
+            quantity=D("0.1"),
+            quantity_beyond_means=D(100),
+            unknown_order="987654321",
+            withdrawal=("BTC", D("0.5"), sandbox.address),
+            deposit_ticker="BTC",
+            client_id="ilp-1",
+        )
+
+
+class GeminiInTrouble(TestCase):
+    """What the pool relies on when things go wrong."""
+
+    async def setUp(self) -> None:  # type: ignore[override]  # trial awaits it
+        self.sandbox = SandboxGemini()
+        await self.sandbox.open()
+        self.addCleanup(self.sandbox.front.stop)
+        self.exchange = self.sandbox.client(options={"audit": "1"})
+        self.addCleanup(self.exchange.disconnect)
+        self.told: dict[str, list[Any]] = {name: [] for name in ("connect", "disconnect", "book", "order", "trade")}
+        for name, heard in self.told.items():
+            self.exchange.on(name, lambda *arguments, heard=heard: heard.append(arguments[-1]))
+
+    async def until(self, condition: Any, what: str) -> None:
+        """Wait for it, five seconds at most."""
+        for _ in range(250):
+            if condition():
+                return
+            await deferLater(reactor, 0.02)
+        self.fail(f"waited for {what}")
+
+    async def following(self) -> None:
+        """Connected, with the book in step."""
+        await self.exchange.connect()
+        await self.exchange.getOrderBook(CONTRACT)
+        await self.until(lambda: self.exchange.bookAsOf(CONTRACT), "the book")
+
+    def bid(self, price: int = 49_000, **options: Any) -> "Deferred[str]":
+        return self.exchange.placeOrder(CONTRACT, D("0.1"), D(price), "BUY", client_id="ilp-7", **options)
+
+    async def failure(self, deferred: "Deferred[Any]", *kinds: type[Exception]) -> Any:
+        """The error, of one of ``kinds``, with which it fails."""
+        try:
+            result = await deferred
+        except kinds as error:
+            return error
+        return self.fail(f"did not fail: {result!r}")
+
+    def best_bids(self) -> list[Decimal]:
+        return [level["price"] for level in self.told["book"][-1]["bids"]][:2]
+
+    # Keys and nonces
+
+    async def test_wrong_credentials_fail_connect(self) -> None:
+        """A key that the venue does not know, a wrong secret and a role that is missing end connect, with the reason."""
+        for wrong in ({"id": "account-nobody"}, {"secret": "wrong"}, {"id": "account-fund-manager"}):
+            stranger = self.sandbox.client(**wrong)
+            self.addCleanup(stranger.disconnect)
+            error = await self.failure(stranger.connect(), Refused)
+            self.assertIs(Reason.AUTH, error.reason)
+
+    async def test_without_a_key_the_book_is_there(self) -> None:
+        """As a source of rates it needs no key; what is private is refused for lack of one."""
+        public = self.sandbox.client(id="", secret="")
+        self.addCleanup(public.disconnect)
+        await public.connect()
+        self.assertEqual(CONTRACT, (await public.getOrderBook(CONTRACT))["contract"])
+        self.assertIs(Reason.AUTH, (await self.failure(public.getPositions(), Refused)).reason)
+
+    async def test_auditor_may_look_and_not_trade(self) -> None:
+        """A key for reading connects; what it may not do is refused for that reason."""
+        auditor = self.sandbox.client(id="account-auditor")
+        self.addCleanup(auditor.disconnect)
+        await auditor.connect()
+        self.assertEqual({}, await auditor.getOpenOrders())
+        error = await self.failure(auditor.placeOrder(CONTRACT, D("0.1"), D(49_000), "BUY"), Refused)
+        self.assertEqual((Reason.AUTH, True), (error.reason, error.detail.startswith("MissingRole")))
+
+    async def test_key_that_wants_the_time(self) -> None:
+        """Its nonce is the venue's time, on a machine whose clock is an hour off, and also when that goes wrong later."""
+        shift = [timedelta(hours=-1)]
+        timed = {"id": "account-timed", "options": {"nonce": "time"}}
+        lost = self.sandbox.client(clock=lambda: now() + shift[0], **timed)
+        self.addCleanup(lost.disconnect)
+        await lost.connect()
+        self.assertTrue(abs((lost.clock_offset or 0) - 3600) < 2)
+        self.assertEqual(D(10), (await lost.getPositions())["BTC"]["position"])
+        shift[0] = timedelta(hours=1)
+        await self.failure(lost.getPositions(), Retryable)
+        self.assertEqual(D(10), (await lost.getPositions())["BTC"]["position"])
+
+    async def test_calls_at_once_take_turns(self) -> None:
+        """Nonces rise whatever is asked at the same time, also by a second client of the same key."""
+        other = self.sandbox.client()
+        self.addCleanup(other.disconnect)
+        await self.exchange.connect()
+        await other.connect()
+        asked = [client.getPositions() for client in (self.exchange, other) * 5]
+        self.assertEqual([D(10)] * 10, [(await each)["BTC"]["position"] for each in asked])
+
+    async def test_nonce_that_was_overtaken(self) -> None:
+        """A higher nonce has come from elsewhere: nothing was done, and the next call goes on as soon as ours are higher."""
+        await self.exchange.connect()
+        self.sandbox.faults.add("gemini", NEW_ORDER, Kind.ERROR, count=1, text="InvalidNonce Nonce '1' has not increased")
+        await self.failure(self.bid(), Retryable)
+        await self.bid()
+        self.assertEqual(1, len(self.sandbox.venue.open_orders("pool")))
+
+    # Lost answers
+
+    async def test_venue_that_is_down_is_waited_for(self) -> None:
+        """Connecting to a venue in trouble fires when it is well again."""
+        self.sandbox.faults.add("gemini", "GET /v1/symbols/details/btcusd", Kind.ERROR, count=2)
+        await self.exchange.connect()
+        self.assertEqual([self.exchange], self.told["connect"])
+
+    async def test_order_whose_answer_is_lost_is_unknown(self) -> None:
+        """A broken connection after the send, a 5xx and the venue's own technical issues leave the outcome open."""
+        await self.exchange.connect()
+        for kind, text in ((Kind.DISCONNECT, ""), (Kind.ERROR, "503"), (Kind.ERROR, "System We are experiencing issues")):
+            self.sandbox.faults.add("gemini", NEW_ORDER, kind, count=1, text=text)
+            await self.failure(self.bid(), OutcomeUnknown)
+        self.assertEqual({}, await self.exchange.getOpenOrders())
+
+    async def test_order_that_was_done_without_an_answer(self) -> None:
+        """The stream tells of it all the same, with our own id."""
+        await self.following()
+        self.sandbox.faults.add("gemini", NEW_ORDER, Kind.DONE_NO_ANSWER, count=1)
+        unanswered = self.bid()
+        await self.until(lambda: self.told["order"], "the order")
+        self.assertEqual("ilp-7", self.told["order"][-1]["client_id"])
+        await self.exchange.disconnect()
+        await self.failure(unanswered, OutcomeUnknown)
+
+    async def test_read_whose_answer_is_lost_is_retryable(self) -> None:
+        """The same trouble with a read has done nothing."""
+        await self.exchange.connect()
+        for kind, text in ((Kind.DISCONNECT, ""), (Kind.ERROR, "503"), (Kind.ERROR, "System We are experiencing issues")):
+            self.sandbox.faults.add("gemini", BALANCES, kind, count=1, text=text)
+            await self.failure(self.exchange.getPositions(), Retryable)
+
+    async def test_venue_gone_before_the_send(self) -> None:
+        """An order that never left is Retryable, not unknown."""
+        await self.exchange.connect()
+        await self.sandbox.front.stop()
+        await self.until(lambda: self.told["disconnect"], "the news")
+        await self.failure(self.bid(), Retryable)
+
+    async def test_words_of_the_venue(self) -> None:
+        """A refusal carries venue, call and the venue's own reason and words."""
+        await self.exchange.connect()
+        error = await self.failure(self.exchange.placeOrder(CONTRACT, D(100), D(49_000), "BUY"), Refused)
+        self.assertEqual(
+            (Reason.FUNDS, "gemini", NEW_ORDER, "InsufficientFunds Failed to place order due to insufficient funds"),
+            (error.reason, error.venue, error.call, error.detail),
+        )
+
+    async def test_order_that_would_take_is_told_cancelled(self) -> None:
+        """Gemini takes a post-only order that would trade and cancels it: the stream says so."""
+        await self.following()
+        id = await self.bid(50_000, post_only=True)
+        await self.until(lambda: [o for o in self.told["order"] if o["id"] == id and o["is_cancelled"]], "the end")
+        self.assertEqual([], self.told["trade"])
+
+    # Streams
+
+    async def test_lost_change_is_noticed(self) -> None:
+        """Market data has no numbers: a change that never came shows when the book is compared with that of REST."""
+        self.patch(streams, "BEHIND", 0.05)
+        self.patch(streams, "AHEAD", 0.05)
+        await self.following()
+        self.sandbox.faults.add("gemini", "l2", Kind.GAP, count=1)
+        self.sandbox.trade(Side.BUY, D("0.1"), D("49991.0"))
+        self.assertFalse(self.sandbox.faults.in_force())
+        await self.until(lambda: self.exchange.bookAsOf(CONTRACT) is None, "the doubt")
+        await self.until(lambda: self.exchange.bookAsOf(CONTRACT), "the new book")
+        self.assertEqual([D("49991.0"), D("49990.0")], self.best_bids())
+
+    async def test_busy_book_stands_its_audits(self) -> None:
+        """A book that changes while it is compared is in step all the time."""
+        self.patch(streams, "BEHIND", 0.05)
+        self.patch(streams, "AHEAD", 0.05)
+        await self.following()
+        asked = self.patch_asked()
+        for number in range(80):
+            self.sandbox.trade(Side.BUY, D("0.001"), D(49_991 + number % 5))
+            if number % 7 == 0:
+                self.sandbox.venue.cancel_all("maker") if number % 2 else self.sandbox.trade(Side.SELL, D("0.001"), D(49_991))
+            await deferLater(reactor, 0.03)
+            self.assertIsNotNone(self.exchange.bookAsOf(CONTRACT))
+        self.assertTrue(asked)
+
+    def patch_asked(self) -> list[Any]:
+        """A list that grows with each comparison."""
+        asked: list[Any] = []
+        judge = streams.Books._judge
+
+        def judged(*arguments: Any) -> None:
+            asked.append(arguments)
+            judge(*arguments)
+
+        self.patch(streams.Books, "_judge", judged)
+        return asked
+
+    async def test_refused_handshake_is_tried_again(self) -> None:
+        """Without the stream of what is ours the client is not usable; it goes on trying."""
+        self.sandbox.faults.add("gemini", "handshake", Kind.ERROR, count=2, text="InvalidNonce Nonce has not increased")
+        await self.exchange.connect()
+        self.assertFalse(self.sandbox.faults.in_force())
+        await self.bid()
+        await self.until(lambda: self.told["order"], "the order")
+
+    async def test_refused_book(self) -> None:
+        """One that the venue will not stream stays without an age, and comes with the next connection."""
+        self.sandbox.faults.add("gemini", "subscribe", Kind.ERROR, count=1)
+        await self.exchange.connect()
+        await self.exchange.getOrderBook(CONTRACT)
+        await self.until(lambda: not self.sandbox.faults.in_force(), "the refusal")
+        self.assertIsNone(self.exchange.bookAsOf(CONTRACT))
+        self.sandbox.front.drop_connections()
+        await self.until(lambda: self.exchange.bookAsOf(CONTRACT), "the book")
+
+    async def test_lost_order_event_is_noticed(self) -> None:
+        """After an event that never came the next one, or the next heartbeat, has a number too high: what was lost is read."""
+        await self.following()
+        id = await self.bid(49_995)
+        await self.until(lambda: self.told["order"], "the order")
+        self.sandbox.faults.add("gemini", "orders", Kind.GAP, count=1)
+        self.sandbox.trade(Side.SELL, D("0.1"), D(49_995))
+        await self.until(lambda: len(self.told["connect"]) == 2, "the second connect")
+        self.assertEqual({id}, {fill["order_id"] for fill in self.told["trade"]})
+        history = await self.exchange.getTradeHistory(now() - timedelta(hours=1), now())
+        self.assertEqual({fill["id"] for fill in history}, {fill["id"] for fill in self.told["trade"]})
+
+    async def test_fill_during_a_lost_connection_is_told(self) -> None:
+        """What executed while we were away is told by the time we are connected again."""
+        await self.following()
+        id = await self.bid(49_995)
+        await self.until(lambda: self.told["order"], "the order")
+        self.sandbox.front.drop_connections()
+        self.sandbox.trade(Side.SELL, D("0.1"), D(49_995))
+        await self.until(lambda: len(self.told["connect"]) == 2, "the second connect")
+        self.assertEqual(1, len(self.told["disconnect"]))
+        fills = [fill for fill in self.told["trade"] if fill["order_id"] == id]
+        self.assertEqual({(D("0.1"), "ilp-7")}, {(fill["quantity"], fill["client_id"]) for fill in fills})
+        last = [order for order in self.told["order"] if order["id"] == id][-1]
+        self.assertEqual((D(0), False), (last["quantity_left"], last["is_cancelled"]))
+        await self.until(lambda: self.exchange.bookAsOf(CONTRACT), "the book")
+
+    async def test_orders_of_before_are_told(self) -> None:
+        """What was open before we came is told when we connect."""
+        self.sandbox.venue.place("pool", CONTRACT, Side.BUY, D("0.1"), D(49_000), client_id="ilp-3")
+        await self.exchange.connect()
+        self.assertEqual({"ilp-3"}, {order["client_id"] for order in self.told["order"]})
+
+    async def test_fill_told_twice_has_one_id(self) -> None:
+        """A doubled event may tell a fill twice, but never as two."""
+        await self.following()
+        self.sandbox.faults.add("gemini", "orders", Kind.DUPLICATE)
+        await self.bid(50_000)
+        await self.until(lambda: self.told["trade"], "the fill")
+        self.sandbox.faults.clear()
+        history = await self.exchange.getTradeHistory(now() - timedelta(hours=1), now())
+        self.assertEqual({fill["id"] for fill in history}, {fill["id"] for fill in self.told["trade"]})
+
+    # Money
+
+    async def test_fees(self) -> None:
+        """What the account pays, as the venue tells it, and as its fills do: in the quote currency."""
+        await self.following()
+        self.assertEqual({"maker": D("0.002"), "taker": D("0.004")}, await self.exchange.getFees(CONTRACT))
+        await self.bid(50_000)
+        await self.until(lambda: self.told["trade"], "the fill")
+        self.assertEqual({"USD": D(20)}, self.told["trade"][0]["fees"])
+
+    async def test_histories_are_read_to_the_last_page(self) -> None:
+        """More than a page of fills and postings comes back whole, each once, oldest first."""
+        self.patch(account, "PAGES", {account.TRADES: ("limit_trades", 7), TRANSFERS: ("limit_transfers", 7)})
+        await self.following()
+        for _ in range(20):
+            self.sandbox.trade(Side.SELL, D("0.001"), D(49_995))
+            self.sandbox.venue.place("pool", CONTRACT, Side.BUY, D("0.001"), D(49_995), immediate=True)
+            self.sandbox.world.fund("gemini", "pool", "BTC", D("0.25"))
+            # The venue's times are whole milliseconds, and a page must be longer than what happens within one.
+            await deferLater(reactor, 0.002)
+        fills = await self.exchange.getTradeHistory(now() - timedelta(days=3), now())
+        self.assertEqual([D("0.001")] * 20, [fill["quantity"] for fill in fills])
+        self.assertEqual(sorted(fill["timestamp"] for fill in fills), [fill["timestamp"] for fill in fills])
+        shapes = await self.exchange.getTransactionHistory(now() - timedelta(days=3), now())
+        # A posting of each currency for a trade, as the venue's own books have them.
+        self.assertEqual(len(self.sandbox.venue.postings("pool")), len({shape["id"] for shape in shapes}))
+        moved = {ticker: self.moved(shapes, ticker) for ticker in ("BTC", "USD")}
+        accounts = self.sandbox.venue.accounts
+        self.assertEqual({ticker: accounts.balance("pool", ticker) for ticker in moved}, moved)
+
+    def moved(self, shapes: list[Any], ticker: str) -> Decimal:
+        """What the postings say has become of an account that began empty."""
+        signs = {"credit": 1, "debit": -1}
+        own = [shape for shape in shapes if shape["contract"] == ticker]
+        return sum((signs[shape["direction"]] * shape["quantity"] - shape["fee"] for shape in own), D(0))
+
+    async def test_deposit_is_known_by_its_transaction(self) -> None:
+        """A deposit carries its address and the network's transaction id."""
+        await self.exchange.connect()
+        address = await self.exchange.getCurrentAddress("BTC")
+        self.sandbox.world.fund("gemini", "pool", "BTC", D("0.25"), address)
+        shapes = await self.exchange.getTransactionHistory(now() - timedelta(hours=1), now())
+        (deposit,) = [shape for shape in shapes if shape["quantity"] == D("0.25")]
+        self.assertEqual(("Deposit", "credit", address), (deposit["type"], deposit["direction"], deposit["address"]))
+        self.assertEqual(self.sandbox.venue.funding.deposits[-1].transaction_id, deposit["reference"])
+
+    async def test_withdrawal_that_came_to_nothing(self) -> None:
+        """It is told as what left and what came back, its end also to whoever reads on from where it stood."""
+        await self.exchange.connect()
+        reference = await self.exchange.requestWithdrawal("BTC", D("0.1"), self.sandbox.address)
+        began = now()
+        first = await self.withdrawals(began - timedelta(minutes=1), began)
+        self.assertEqual([("debit", reference, "pending")], [(s["direction"], s["reference"], s["state"]) for s in first])
+        self.sandbox.venue.funding.cancel(1)
+        later = await self.withdrawals(began - timedelta(minutes=1), now() + timedelta(minutes=1))
+        self.assertEqual({"debit": D("0.1"), "credit": D("0.1")}, {s["direction"]: s["quantity"] + s["fee"] for s in later})
+        self.assertEqual({"debit": "cancelled", "credit": "done"}, {s["direction"]: s["state"] for s in later})
+
+    async def withdrawals(self, start: datetime, end: datetime) -> list[Any]:
+        shapes = await self.exchange.getTransactionHistory(start, end)
+        return [shape for shape in shapes if shape["type"] in ("Withdrawal", "Transfer")]
+
+    async def test_withdrawal_to_a_stranger_is_refused(self) -> None:
+        """An address that is not on the account's list is refused by the venue, with the reason."""
+        await self.exchange.connect()
+        error = await self.failure(self.exchange.requestWithdrawal("BTC", D("0.1"), "bc1qstranger"), Refused)
+        self.assertIs(Reason.ADDRESS, error.reason)
+        self.assertEqual({}, self.sandbox.venue.funding.withdrawals)
