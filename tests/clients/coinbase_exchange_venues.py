@@ -1,22 +1,18 @@
 """A sandbox Coinbase Exchange on a free port of this machine, and clients of it."""
 
 import base64
-from datetime import UTC, datetime
+from collections.abc import Mapping
 from decimal import Decimal
-from random import Random
+from typing import Any, ClassVar
 
 from twisted.internet import reactor
-from twisted.internet.task import Clock
 
+from clients.coinbase_exchange import CoinbaseExchange
 from model.instrument import Instrument
-from model.order import Side
 from sandbox.coinbase_exchange_front import CoinbaseExchangeFront
 from sandbox.coinbase_exchange_keys import Key
-from sandbox.faults import Faults
-from sandbox.network import Routes, World
-from sandbox.rates import Rates
 from sandbox.trading import FeeSchedule, Rules, WithdrawalFee
-from sandbox.venue import Venue
+from tests.clients.sandbox_venue import SandboxVenue
 
 D = Decimal
 CONTRACT, PRODUCT = "BTC/USD", "BTC-USD"
@@ -27,44 +23,20 @@ KEY = Key("key", SECRET, "pool", PASSPHRASE)
 UNKNOWN_ORDER = "00000ad3-0000-4000-8000-00003ade68b1"
 
 
-def now() -> datetime:
-    """The wall clock."""
-    return datetime.now(UTC)
+class SandboxCoinbaseExchange(SandboxVenue):
+    """Fees are 40 / 60 bps in quote, to sixteen digits; a key has a passphrase besides."""
 
+    name = "coinbase_exchange"
+    key: ClassVar[Mapping[str, Any]] = {"id": "key", "secret": SECRET, "options": {"passphrase": PASSPHRASE}}
+    exchange = CoinbaseExchange
 
-def coinbase_exchange_rules() -> Rules:
-    """A venue like Coinbase Exchange: BTC/USD, fees 40 / 60 bps in quote, to sixteen digits."""
-    return Rules(
-        {CONTRACT: Instrument(CONTRACT, D("0.01"), D("0.00000001"), D("0.00000001"), D(1))},
-        {"BTC": D("0.00000001"), "USD": D("0.01")},
-        FeeSchedule(D("0.004"), D("0.006"), D("1E-16")),
-        {"BTC": WithdrawalFee(D("0.0001"))},
-    )
+    def rules(self) -> Rules:
+        return Rules(
+            {CONTRACT: Instrument(CONTRACT, D("0.01"), D("0.00000001"), D("0.00000001"), D(1))},
+            {"BTC": D("0.00000001"), "USD": D("0.01")},
+            FeeSchedule(D("0.004"), D("0.006"), D("1E-16")),
+            {"BTC": WithdrawalFee(D("0.0001"))},
+        )
 
-
-class SandboxCoinbaseExchange:
-    """``pool`` and ``maker`` have 100,000 USD and 10 BTC each; maker's book is 49,980 and 49,990 to 50,000 and 50,010."""
-
-    def __init__(self) -> None:
-        self.venue = Venue("coinbase_exchange", coinbase_exchange_rules(), now)
-        elsewhere = Venue("elsewhere", coinbase_exchange_rules(), now)
-        self.world = World([self.venue, elsewhere], Clock(), Rates({"USD": D(1)}, Random(1)), Routes())
-        for venue in (self.venue, elsewhere):
-            for user in ("pool", "maker"):
-                venue.accounts.open(user)
-                self.world.fund(venue.name, user, "USD", D(100_000))
-                self.world.fund(venue.name, user, "BTC", D(10))
-        for side, price in ((Side.SELL, 50_000), (Side.SELL, 50_010), (Side.BUY, 49_990), (Side.BUY, 49_980)):
-            self.trade(side, D("0.5"), D(price))
-        self.address = elsewhere.funding.current_address("pool", "BTC")
-        self.faults = Faults()
-        self.front = CoinbaseExchangeFront(self.venue, self.world, [KEY], self.faults, reactor)
-        self.port = 0
-
-    async def open(self) -> None:
-        """Listen."""
-        self.port = await self.front.listen(self.port)
-
-    def trade(self, side: Side, quantity: Decimal, price: Decimal, user: str = "maker") -> None:
-        """Somebody places an order."""
-        self.venue.place(user, CONTRACT, side, quantity, price)
+    def make_front(self) -> CoinbaseExchangeFront:
+        return CoinbaseExchangeFront(self.venue, self.world, [KEY], self.faults, reactor)

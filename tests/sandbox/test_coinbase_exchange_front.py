@@ -15,7 +15,8 @@ from twisted.web.client import HTTPConnectionPool
 
 from sandbox.coinbase_exchange_front import CoinbaseExchangeFront
 from sandbox.faults import Faults, Kind
-from tests.clients.coinbase_exchange_venues import KEY, PASSPHRASE, PRODUCT, SECRET, UNKNOWN_ORDER, SandboxCoinbaseExchange, now
+from tests.clients.coinbase_exchange_venues import KEY, PASSPHRASE, PRODUCT, SECRET, UNKNOWN_ORDER, SandboxCoinbaseExchange
+from tests.clients.sandbox_venue import now
 from tests.sandbox.worlds import D
 
 ORDER = {"product_id": PRODUCT, "side": "buy", "type": "limit", "size": "0.1", "price": "49000"}
