@@ -62,6 +62,7 @@ class PublicCalls:
         self.table: dict[str, Callable[[Fields], Any]] = {
             "GET /api/v2/markets/": self._markets,
             "GET /api/v2/currencies/": self._currencies,
+            "GET /api/v2/eur_usd/": self._eur_usd,
         }
         for market, contract in books.contracts.items():
             self.table |= {
@@ -118,6 +119,10 @@ class PublicCalls:
     def withdrawal_fee(self, ticker: str) -> Decimal:
         """What a withdrawal costs, in its own currency."""
         return self._venue.rules.withdrawal_fees.get(ticker, WithdrawalFee()).fixed
+
+    def _eur_usd(self, _fields: Fields) -> Any:
+        per_euro = self._world.rates.per_euro().get("USD", Decimal(1))
+        return {"buy": digits(per_euro, 4), "sell": digits(per_euro, 4)}
 
     def _order_book(self, contract: str, _fields: Fields) -> Any:
         return self._books.image(contract, None)

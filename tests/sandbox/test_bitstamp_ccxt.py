@@ -10,7 +10,8 @@ from twisted.internet.utils import getProcessOutputAndValue
 from twisted.trial.unittest import TestCase
 
 from model.order import Side
-from tests.clients.bitstamp_venues import CONTRACT, SECRET, SandboxBitstamp
+from tests.clients.bitstamp_venues import CONTRACT, SandboxBitstamp
+from tests.clients.sandbox_venue import SECRET
 from tests.sandbox.worlds import D
 
 

@@ -19,7 +19,8 @@ from model.order import Side
 from sandbox.bitstamp_front import BitstampFront
 from sandbox.bitstamp_keys import Key
 from sandbox.faults import Faults, Kind
-from tests.clients.bitstamp_venues import CONTRACT, SECRET, SandboxBitstamp, now
+from tests.clients.bitstamp_venues import CONTRACT, SandboxBitstamp
+from tests.clients.sandbox_venue import SECRET, now
 from tests.sandbox.worlds import D
 
 FORM = "application/x-www-form-urlencoded"
@@ -204,11 +205,12 @@ class SocketTests(FrontCase):
 
     async def setUp(self) -> None:  # type: ignore[override]  # trial awaits it
         await super().setUp()
-        self.factory: Any = WebSocketClientFactory(f"ws://127.0.0.1:{self.port}/ws")
-        self.factory.setProtocolOptions(openHandshakeTimeout=0, closeHandshakeTimeout=0)
-        self.factory.protocol, self.factory.heard, self.factory.opened = _Caller, [], Deferred()
-        reactor.connectTCP("127.0.0.1", self.port, self.factory)  # type: ignore[attr-defined]
-        self.caller = await self.factory.opened
+        factory: Any = WebSocketClientFactory(f"ws://127.0.0.1:{self.port}/ws")
+        factory.setProtocolOptions(openHandshakeTimeout=0, closeHandshakeTimeout=0)
+        factory.protocol, factory.heard, factory.opened = _Caller, [], Deferred()
+        self.factory = factory
+        reactor.connectTCP("127.0.0.1", self.port, factory)
+        self.caller: Any = await factory.opened
 
     async def ask(self, event: str, **data: str) -> Any:
         """The answer to a request."""
