@@ -92,11 +92,18 @@ class Intake:
         read_to = end
         for shape in shapes:
             transaction = Transaction.from_shape(shape)
-            if transaction.timestamp > self.opened(place) and not await self._take(place, transaction):
+            if self._is_new(place, transaction) and not await self._take(place, transaction):
                 read_to = min(read_to, transaction.timestamp)
         self.recent[place] = [Transaction.from_shape(shape) for shape in shapes][-100:]
         await self.read_to("transactions", place, read_to)
         await self._chase(place)
+
+    def _is_new(self, place: Place, transaction: Transaction) -> bool:
+        """Whether it came after the books were opened. Some venues date a withdrawal by the whole second in which it was
+        asked for; one that has the reference of a transit of ours is new, whatever its second.
+        """
+        references = {transit.reference for transit in self._transfers.transits.values() if transit.origin == place} - {None}
+        return transaction.timestamp > self.opened(place) or transaction.reference in references
 
     async def _take(self, place: Place, transaction: Transaction) -> bool:
         """Book it; False if it is too early for it, and it must be read again."""

@@ -89,6 +89,17 @@ class TransferTests(SynchronousTestCase):
         self.successResultOf(self._reading("target"))
         self.assertEqual(self.books.balance("target", "BTC"), D("0.9995"))
 
+    def test_dated_before_the_books_were_opened(self) -> None:
+        """A venue that writes whole seconds dates a withdrawal of the first second before the books: it is ours all the same."""
+        self.intake.begin_at("source", self.s.now())
+        self.carry()
+        self.source.withdrawals[0].callback("REF1")
+        early = self.s.now() - 500_000
+        self.read("source", type="Withdrawal", contract="BTC", quantity=D(2), reference="REF0", timestamp=early)
+        self.assertEqual(D(0), self.books.balance("source", "BTC"))
+        self.read("source", type="Withdrawal", contract="BTC", quantity=D(1), reference="REF1", timestamp=early)
+        self.assertEqual((self.only().state, self.books.balance("source", "BTC")), ("travelling", D(-1)))
+
     def test_both_ends_new_after_a_time_away(self) -> None:
         """The deposit is read before its departure (the other venue's history comes later): it waits, however long."""
         self.carry()
