@@ -13,9 +13,10 @@ from twisted.logger import Logger
 
 from clients.interface import IExchangeClient
 from execution.books import Books
-from execution.looking_up import at
+from execution.looking_up import SKEW, at
 from execution.transfers import Transfers
 from ledger.interface import ILedger
+from model.money import ZERO
 from model.records import TransitRecord
 from model.transfer import Place, Transaction
 
@@ -86,7 +87,7 @@ class Intake:
         """
         start, end = self.since("transactions", place), self._now()
         try:
-            shapes = await self._clients[place].getTransactionHistory(at(start), at(end))
+            shapes = await self._clients[place].getTransactionHistory(at(start), at(end + SKEW))
         except NotImplementedError:
             return
         read_to = end
@@ -168,7 +169,9 @@ class Intake:
         for transit in coming:
             if transit.reference is not None and transit.reference == transaction.reference:
                 return transit
-        return next((transit for transit in coming if self._could_be(transit, transaction)), None)
+        possible = [transit for transit in coming if self._could_be(transit, transaction)]
+        # Of two the one that it falls short of by less; where a bank converts that tells nothing, and the oldest comes first.
+        return min(possible, key=lambda t: t.quantity if t.ticker == transaction.ticker else ZERO, default=None)
 
     def _is_early(self, place: Place, transaction: Transaction) -> bool:
         """Whether it may be a transfer of ours whose departure has not been read yet: the two venues' histories are read

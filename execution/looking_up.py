@@ -23,8 +23,9 @@ if TYPE_CHECKING:
 #: How long after each look the next one comes, in seconds. A server may act seconds after it said "timed out"
 #: (Sputnik does), so an order counts as never placed only when the last of these looks has not found it either.
 LOOKS = (0.25, 0.5, 1.0, 2.0, 4.0, 8.0)
-#: How much earlier than our intent the venue's clock may date an order, in microseconds.
-SKEW = 5_000_000
+#: How far a venue's clock may be from ours, in microseconds: by so much earlier than our intent it may date an order, and later
+#: than now what has happened. Quotes are pulled long before it is (``max_clock_skew``), where the venue tells its time.
+SKEW = 35_000_000
 #: A venue tells that an order is over before or after it tells the fills: wait so long before reading them up, in seconds.
 SETTLE = 2.0
 

@@ -29,6 +29,8 @@ from model.transfer import Place, Transit
 
 #: The most transits and tasks that are read back at a start.
 MOST_READ = 10_000
+#: A transit is overdue so long after it should have arrived, by twice its usual time. In microseconds.
+GRACE = 60_000_000
 #: How the task of an overdue transit is named: it may have another one, of its own id.
 OVERDUE: Final = "overdue-"
 #: What a person may answer to a task about a transfer, by its kind.
@@ -226,8 +228,8 @@ class Transfers:
             await self._keep(attrs.evolve(current, **outcome))
 
     def _expected(self, transit: TransitRecord) -> int:
-        """When it should have arrived at the latest: twice its usual time, and a minute."""
-        return self._now() + int(self._delay(transit.ticker) * 2_000_000) + 60_000_000
+        """When it should have arrived at the latest."""
+        return self._now() + int(self._delay(transit.ticker) * 2_000_000) + GRACE
 
     async def _keep(self, transit: TransitRecord) -> None:
         transit = attrs.evolve(transit, updated=self._now())

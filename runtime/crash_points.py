@@ -2,8 +2,8 @@
 
 ``ILP_CRASH_AT=name[:n]`` in the environment, read by the wiring only, ends the process with SIGKILL at the n-th passage of
 one place: before or after each write of the ledger (``before-intend``: nothing is asked yet; ``after-intend``: it is on
-disk, and nobody has heard of it) and each send to a venue (``after-target-placeOrder``: the answer is here, and nobody has
-heard of it). The ledger and the clients are wrapped from outside; without the variable nothing is wrapped.
+disk, and nobody has heard of it) and each send to a venue (``after-target-placeOrder``: the answer, be it a refusal, is here,
+and nobody has heard of it). The ledger and the clients are wrapped from outside; without the variable nothing is wrapped.
 """
 
 import os
@@ -72,7 +72,7 @@ class _Around:
     def _watched(self, method: Callable[..., "Deferred[Any]"], name: str) -> Callable[..., "Deferred[Any]"]:
         def call(*args: Any, **kwargs: Any) -> "Deferred[Any]":
             self._point.passes(f"before-{name}")
-            return method(*args, **kwargs).addCallback(fired)
+            return method(*args, **kwargs).addBoth(fired)
 
         def fired(result: Any) -> Any:
             self._point.passes(f"after-{name}")

@@ -22,7 +22,7 @@ from sandbox.accounts import FEES, WITHDRAWALS
 from sandbox.events import BookChanged, Event, Matched
 from sandbox.faults import BadFault, Faults
 from sandbox.network import World
-from sandbox.trading import VenueRefused
+from sandbox.trading import VenueOrder, VenueRefused
 from sandbox.venue import Venue
 from sandbox.world_clock import WorldClock
 
@@ -33,11 +33,17 @@ class BadRequest(ValueError):
     """What was asked makes no sense; the text says why."""
 
 
-class Restarts(Protocol):
+class Levers(Protocol):
     """Whoever owns the fronts."""
 
     def restart(self, venue: str, *, cancel_orders: bool) -> "Deferred[None]":
         """Close a venue's front and open it again on the same port."""
+
+    def set_clock(self, venue: str, skew: float) -> None:
+        """Let a venue's clock be wrong by ``skew`` seconds."""
+
+    def take(self, venue: str, order_id: int, share: Decimal) -> VenueOrder:
+        """Let somebody take ``share`` of what is left of an order."""
 
 
 def plain_json(value: Any) -> Any:
@@ -56,15 +62,15 @@ def plain_json(value: Any) -> Any:
 
 
 class Control:
-    """The routes. ``world``, ``faults`` and ``clock`` are what they act on, ``restarts`` does the restarting."""
+    """The routes. ``world``, ``faults`` and ``clock`` are what they act on, ``levers`` does what it cannot."""
 
     app = Klein()
 
-    def __init__(self, world: World, faults: Faults, clock: WorldClock, restarts: Restarts) -> None:
+    def __init__(self, world: World, faults: Faults, clock: WorldClock, levers: Levers) -> None:
         self._world = world
         self._faults = faults
         self._clock = clock
-        self._restarts = restarts
+        self._levers = levers
         self._events: deque[dict[str, Any]] = deque(maxlen=_EVENTS_KEPT)
         self._last_event = 0
         for venue in world.venues.values():
@@ -113,12 +119,27 @@ class Control:
             raise BadRequest(f"there is no fault {fault_id}")
         return _answer(request, self._faults.in_force())
 
+    @app.route("/faults/hits", methods=["GET"])
+    def list_hits(self, request: Request) -> bytes:
+        """How many calls each fault has hit so far, by its id; of those that are over, too."""
+        return _answer(request, self._faults.hits)
+
+    @app.route("/clock", methods=["POST"])
+    def set_clock(self, request: Request) -> bytes:
+        """Let a venue's clock be wrong by ``skew`` seconds, ahead or (negative) behind; at most an hour."""
+        words = _body(request)
+        venue, skew = self._venue(words), _number(words, "skew")
+        if abs(skew) > 3_600:
+            raise BadRequest("skew must be at most an hour")
+        self._levers.set_clock(venue.name, float(skew))
+        return _answer(request, {"venue": venue.name, "skew": skew})
+
     @app.route("/restart", methods=["POST"])
     async def restart(self, request: Request) -> bytes:
         """Restart a venue's front: connections break; with ``cancel_orders`` its book is emptied of all orders too."""
         words = _body(request)
         venue = self._venue(words)
-        await self._restarts.restart(venue.name, cancel_orders=words.get("cancel_orders") is True)
+        await self._levers.restart(venue.name, cancel_orders=words.get("cancel_orders") is True)
         return _answer(request, {"venue": venue.name})
 
     # -- what others do -------------------------------------------------------------------------------------------------------
@@ -154,6 +175,20 @@ class Control:
         quantity, immediate = _number(words, "quantity"), words.get("immediate") is True
         order = venue.place(_text(words, "user"), _text(words, "contract"), side, quantity, price, immediate=immediate)
         return _answer(request, order)
+
+    @app.route("/take", methods=["POST"])
+    def take(self, request: Request) -> bytes:
+        """Let somebody take ``share`` (of 1) of what is left of open order ``id``, whatever stands before it in the book."""
+        words = _body(request)
+        venue, id, share = self._venue(words), _number(words, "id"), _number(words, "share")
+        if not 0 < share <= 1:
+            raise BadRequest("share must be in (0, 1]")
+        return _answer(request, self._levers.take(venue.name, int(id), share))
+
+    @app.route("/transits/<id>/lose", methods=["POST"])
+    def lose(self, request: Request, id: str) -> bytes:
+        """Let what is on its way between the venues never arrive; its id is that of the truth's transits."""
+        return _answer(request, self._world.lose(id))
 
     @app.route("/rate", methods=["POST"])
     def rate(self, request: Request) -> bytes:

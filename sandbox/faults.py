@@ -5,6 +5,7 @@ A front asks :meth:`Faults.decide` once per call, connection or event, with the 
 """
 
 import re
+from collections import Counter
 from collections.abc import Mapping
 from decimal import Decimal
 from enum import Enum
@@ -38,6 +39,10 @@ class Kind(Enum):
     CHECKSUM = "checksum"
     #: A sequence number is skipped, with its event.
     GAP = "gap"
+    #: The event is told after the next one of its stream.
+    REORDER = "reorder"
+    #: Before a cancel is carried out somebody takes half of what is left of the order; with ``text`` "all" the whole.
+    FILL_FIRST = "fill_first"
 
 
 @frozen
@@ -72,6 +77,8 @@ class Faults:
         self._random = random or Random(0)  # noqa: S311 - dice, not secrets
         self._faults: dict[int, Fault] = {}
         self._last_id = 0
+        #: How many calls each fault has hit, by its id, those that are over included.
+        self.hits: Counter[int] = Counter()
 
     def add(
         self,
@@ -140,6 +147,7 @@ class Faults:
         return None
 
     def _use(self, fault: Fault) -> None:
+        self.hits[fault.id] += 1
         if fault.left is None:
             return
         if fault.left == 1:

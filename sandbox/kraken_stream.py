@@ -23,8 +23,8 @@ from sandbox.kraken_words import KrakenError, dumps
 from sandbox.venue import Venue
 
 DEPTHS = (10, 25, 100, 500, 1000)
-_BOOK_FAULTS = (Kind.STALE, Kind.CHECKSUM, Kind.GAP, Kind.DUPLICATE, Kind.DISCONNECT)
-_PRIVATE_FAULTS = (Kind.STALE, Kind.GAP, Kind.DUPLICATE, Kind.DISCONNECT)
+_BOOK_FAULTS = (Kind.STALE, Kind.CHECKSUM, Kind.GAP, Kind.DUPLICATE, Kind.REORDER, Kind.DISCONNECT)
+_PRIVATE_FAULTS = (Kind.STALE, Kind.GAP, Kind.DUPLICATE, Kind.REORDER, Kind.DISCONNECT)
 
 
 class StreamConnection(WebSocketServerProtocol):
@@ -38,6 +38,7 @@ class StreamConnection(WebSocketServerProtocol):
         self.books: set[BookFeed] = set()
         self.users: dict[str, str] = {}
         self._sequences: dict[str, int] = {}
+        self._late: dict[str, list[object]] = {}
         self.factory.streams.opened(self)
 
     def onMessage(self, payload: bytes, _is_binary: bool) -> None:
@@ -60,15 +61,20 @@ class StreamConnection(WebSocketServerProtocol):
         if self.state == self.STATE_OPEN:
             self.sendMessage(dumps(message).encode())  # type: ignore[no-untyped-call]
 
-    def say_private(self, channel: str, kind: str, data: list[Entry], *, skip: bool = False) -> None:
-        """Send the next message of a private channel; ``skip`` uses up its number without sending."""
+    def say_private(self, channel: str, kind: str, data: list[Entry], fault: Kind | None = None) -> None:
+        """Send the next message of a private channel; GAP uses up its number without sending, REORDER sends it after the next."""
         self._sequences[channel] = self._sequences.get(channel, 0) + 1
-        if not skip:
-            self.say({"channel": channel, "type": kind, "data": data, "sequence": self._sequences[channel]})
+        message = {"channel": channel, "type": kind, "data": data, "sequence": self._sequences[channel]}
+        if fault is Kind.REORDER:
+            self._late.setdefault(channel, []).append(message)
+        elif fault is not Kind.GAP:
+            for each in (message, *self._late.pop(channel, ())):
+                self.say(each)
 
     def forget_sequence(self, channel: str) -> None:
         """A new subscription counts from 1 again."""
         self._sequences.pop(channel, None)
+        self._late.pop(channel, None)
 
 
 class _Factory(WebSocketServerFactory):
@@ -93,6 +99,7 @@ class Streams:
         self._faults = faults
         self._connections: list[StreamConnection] = []
         self._feeds: dict[tuple[str, int], BookFeed] = {}
+        self._late: dict[BookFeed, dict[str, Any]] = {}
         self._heartbeat = LoopingCall(self._beat)
         self._heartbeat.clock = reactor
         self._stop_listening: Callable[[], None] = lambda: None
@@ -206,6 +213,7 @@ class Streams:
     def _drop_unused_feeds(self) -> None:
         used = {feed for connection in self._connections for feed in connection.books}
         self._feeds = {key: feed for key, feed in self._feeds.items() if feed in used}
+        self._late = {feed: message for feed, message in self._late.items() if feed in used}
 
     # -- what happens at the venue ------------------------------------------------------------------------------------------
 
@@ -232,23 +240,29 @@ class Streams:
             return
         if kind is Kind.CHECKSUM:
             message["data"][0]["checksum"] ^= 1
+        if kind is Kind.REORDER:
+            self._late[feed] = message
+            return
+        told = [] if kind in (Kind.GAP, Kind.DISCONNECT) else [message]
+        if kind is Kind.DUPLICATE:
+            told.append(message)
+        if feed in self._late:
+            told.append(self._late.pop(feed))
         for connection in listeners:
             if kind is Kind.DISCONNECT:
                 connection.transport.abortConnection()
-            elif kind is not Kind.GAP:
-                connection.say(message)
-            if kind is Kind.DUPLICATE:
-                connection.say(message)
+            for each in told:
+                connection.say(each)
 
     def _tell_user(self, user: str, channel: str, entries: Callable[[], list[Entry]]) -> None:
         for connection in [each for each in self._connections if each.users.get(channel) == user]:
             fault = self._faults.decide(self._venue.name, channel, *_PRIVATE_FAULTS)
-            kind = fault and fault.kind
+            kind = None if fault is None else fault.kind
             if kind is Kind.DISCONNECT:
                 connection.transport.abortConnection()
             elif kind is not Kind.STALE:
                 for entry in entries():
-                    connection.say_private(channel, "update", [entry], skip=kind is Kind.GAP)
+                    connection.say_private(channel, "update", [entry], kind)
                     if kind is Kind.DUPLICATE:
                         connection.say_private(channel, "update", [entry])
 

@@ -14,7 +14,7 @@ from sandbox.accounts import FEES, WITHDRAWALS
 from sandbox.events import Event, WithdrawalChanged
 from sandbox.funding import Address
 from sandbox.rates import Rates
-from sandbox.trading import Withdrawal, WithdrawalState
+from sandbox.trading import Reason, VenueRefused, Withdrawal, WithdrawalState
 from sandbox.venue import Venue
 
 
@@ -38,7 +38,7 @@ class Routes:
 @frozen
 class Transit:
     """``amount`` of ``ticker`` left ``origin``; ``to`` None: it leaves the world of these venues. ``received`` arrives
-    as ``received_ticker``; what the bank kept or changed in between is in the bank's books."""
+    as ``received_ticker``; what the bank kept or changed in between is in the bank's books. What ``is_lost`` never arrives."""
 
     id: str
     origin: str
@@ -50,6 +50,7 @@ class Transit:
     received_ticker: str
     received: Decimal = ZERO
     is_done: bool = False
+    is_lost: bool = False
 
 
 @frozen
@@ -121,6 +122,17 @@ class World:
         self._clock.callLater(delay, self._arrive, transit)
         return transit
 
+    def lose(self, transit_id: str) -> Transit:
+        """Let what is on its way never arrive. A repeat changes nothing.
+
+        :raises VenueRefused: (WITHDRAWAL) if nothing of this id is on its way.
+        """
+        transit = self.transits.get(transit_id)
+        if transit is None or transit.is_done:
+            raise VenueRefused(Reason.WITHDRAWAL, transit_id)
+        self.transits[transit_id] = evolve(transit, is_lost=True)
+        return self.transits[transit_id]
+
     def totals(self) -> dict[str, Decimal]:
         """Per ticker, everything everywhere, the outside's and the bank's side included: always zero."""
         totals: dict[str, Decimal] = defaultdict(lambda: ZERO)
@@ -134,7 +146,7 @@ class World:
         return dict(totals)
 
     def truth(self) -> dict[str, Any]:
-        """All balances and holds by venue and user, what travels, fees, and the conservation check, per ticker."""
+        """All balances and holds by venue and user, what travels or is lost, fees, and the conservation check, per ticker."""
         venues = {}
         for name, venue in self.venues.items():
             accounts = {
@@ -150,11 +162,14 @@ class World:
                 **{word: {t: each["balance"] for t, each in accounts[user].items()} for user, word in special.items()},
             }
         in_transit: dict[str, Decimal] = defaultdict(lambda: ZERO)
+        lost: dict[str, Decimal] = defaultdict(lambda: ZERO)
         for transit in self.transits.values():
-            in_transit[transit.ticker] += ZERO if transit.is_done else transit.amount
+            where = lost if transit.is_lost else in_transit
+            where[transit.ticker] += ZERO if transit.is_done else transit.amount
         return {
             "venues": venues,
             "in_transit": dict(in_transit),
+            "lost": dict(lost),
             "outside": dict(self._outside),
             "bank": dict(self._bank),
             "conserved": {ticker: total == 0 for ticker, total in self.totals().items()},
@@ -185,7 +200,10 @@ class World:
     def _can_reach(self, ticker: str, to: str) -> bool:
         return ticker == to or (self.rates.knows(ticker) and self.rates.knows(to))
 
-    def _arrive(self, transit: Transit) -> None:
+    def _arrive(self, sent: Transit) -> None:
+        transit = self.transits[sent.id]
+        if transit.is_lost:
+            return
         received = self._converted(transit) if transit.to else ZERO
         done = evolve(transit, is_done=True, received=received)
         self.transits[transit.id] = done

@@ -81,6 +81,13 @@ class Scenario:
         """The fair price in the target's currency."""
         return self._price.now * self._rate(self._quote(self._source_contract), self._quote(self._target_contract))
 
+    def passer_by(self, venue: Venue) -> str:
+        """Somebody with money at ``venue`` who trades by nobody's rules."""
+        name = "passer-by"
+        if name not in venue.accounts.users():
+            self._open(venue, name)
+        return name
+
     def advance(self, seconds: float) -> None:
         """Let world time pass."""
         self._price.advance(seconds)

@@ -2,6 +2,8 @@
 
 from collections.abc import Callable, Mapping
 from datetime import datetime
+from decimal import Decimal
+from functools import partial
 from random import Random
 from typing import Any
 
@@ -11,15 +13,16 @@ from twisted.logger import Logger
 from sandbox.control import Control
 from sandbox.door import Door
 from sandbox.ecb_front import EcbFront
-from sandbox.faults import Faults
+from sandbox.faults import Faults, Kind
 from sandbox.fronts import KINDS, SPUTNIK_PASSWORD, USER, Around, Front, source_rules, target_rules
 from sandbox.network import Routes, World
 from sandbox.options import SandboxOptions, parse_options
 from sandbox.prices import Price, RandomWalk, Replay
 from sandbox.rates import Rates
 from sandbox.scenario import Market, Scenario
+from sandbox.trading import VenueOrder
 from sandbox.venue import Venue
-from sandbox.world_clock import WorldClock
+from sandbox.world_clock import VenueClock, WorldClock
 
 __all__ = ["SPUTNIK_PASSWORD", "USER", "Sandbox", "source_rules", "target_rules"]
 
@@ -42,17 +45,16 @@ class Sandbox:
         dice = Random(chosen.seed)  # noqa: S311 - dice, not secrets
         self.faults = Faults(Random(dice.random()))  # noqa: S311
         self.clock = WorldClock(reactor, chosen.speed, is_paused=chosen.is_paused)
-        source = Venue(chosen.source_front, source_rules(chosen), now)
-        target = Venue(chosen.target_front, target_rules(chosen), now)
+        self.venue_clocks = {name: VenueClock(now) for name in (chosen.source_front, chosen.target_front)}
+        source = Venue(chosen.source_front, source_rules(chosen), self.venue_clocks[chosen.source_front])
+        target = Venue(chosen.target_front, target_rules(chosen), self.venue_clocks[chosen.target_front])
         rates = Rates(chosen.rates, Random(dice.random()), chosen.fiat_volatility)  # noqa: S311
         self.world = World([source, target], self.clock.clock, rates, _routes(chosen))
         market = Market(chosen.customers_per_day, chosen.trades_per_day, chosen.rival_spread)
         self.scenario = Scenario(self.world, source, target, _price(chosen, dice), dice, market)
         self._control = Control(self.world, self.faults, self.clock, self)
-        around = Around(self.world, self.faults, reactor, now, chosen.source_limits)
         self._fronts: dict[str, Front] = {
-            source.name: KINDS[source.name].front(source, around),
-            target.name: KINDS[target.name].front(target, around),
+            **{venue.name: self._front(venue, reactor) for venue in (source, target)},
             "ecb": EcbFront(rates, self.faults, reactor, now),
             "control": Door(self._control.app.resource(), reactor),
         }
@@ -72,6 +74,19 @@ class Sandbox:
         """The pool's own (id, secret) at each venue."""
         return {venue: KINDS[venue].login for venue in self.world.venues}
 
+    def _front(self, venue: Venue, reactor: Any) -> Front:
+        venue.cancelling = partial(self._race, venue)
+        around = Around(self.world, self.faults, reactor, self.venue_clocks[venue.name], self.options.source_limits)
+        return KINDS[venue.name].front(venue, around)
+
+    def _race(self, venue: Venue, order: VenueOrder) -> None:
+        """Somebody takes an order that is about to be cancelled, if a fault says so."""
+        if not (order.is_open and venue.accounts.of(order.user).remembers):
+            return
+        fault = self.faults.decide(venue.name, "cancel", Kind.FILL_FIRST)
+        if fault is not None:
+            self.take(venue.name, order.id, Decimal(1) if fault.text == "all" else Decimal("0.5"))
+
     def start(self) -> "Deferred[None]":
         """Make the world, open the ports, let time pass. Fails with CannotListenError if a port is taken."""
         return Deferred.fromCoroutine(self._start())
@@ -79,6 +94,15 @@ class Sandbox:
     def stop(self) -> "Deferred[None]":
         """Stop time and close all ports and connections. A repeat is safe."""
         return Deferred.fromCoroutine(self._stop())
+
+    def set_clock(self, venue: str, skew: float) -> None:
+        """Let a venue's clock be wrong by ``skew`` seconds from now on; 0: right again."""
+        self.venue_clocks[venue].skew = skew
+
+    def take(self, venue: str, order_id: int, share: Decimal) -> VenueOrder:
+        """Let somebody take ``share`` of what is left of an order (:meth:`sandbox.venue.Venue.take`)."""
+        place = self.world.venues[venue]
+        return place.take(self.scenario.passer_by(place), order_id, share)
 
     def restart(self, venue: str, *, cancel_orders: bool) -> "Deferred[None]":
         """Close a venue's front and open it again on its port; ``cancel_orders`` empties its book first."""

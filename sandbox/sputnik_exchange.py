@@ -155,10 +155,14 @@ class SputnikExchange:
         return self._venue.place(user, contract, Side(order["side"]), amount, limit).id
 
     def _cancel_order(self, user: str, order_id: int) -> bool:
-        order = self._venue.order(user, order_id)
-        if order.is_open:
+        try:
             self._venue.cancel(user, order_id)
+        except VenueRefused as refusal:
+            if refusal.reason is not Reason.CLOSED:
+                raise
+        else:
             return True
+        order = self._venue.order(user, order_id)
         if order.is_cancelled or order_id in self._cancelled_too_late:
             raise Failed(_NAMES[Reason.CLOSED])
         # A filled order is "cancelled" all the same: the accountant notes it, and only the engine knows better.

@@ -23,7 +23,7 @@ from sandbox.venue import Venue
 
 Publish = Callable[[str, object], None]
 _REPUBLISH = 600.0
-_EVENT_FAULTS = (Kind.DUPLICATE, Kind.STALE, Kind.GAP, Kind.DELAY)
+_EVENT_FAULTS = (Kind.DUPLICATE, Kind.STALE, Kind.GAP, Kind.DELAY, Kind.REORDER)
 
 
 @frozen
@@ -89,6 +89,7 @@ class Feeds:
         self._pace = pace
         self._waiting: set[IDelayedCall] = set()
         self._told: dict[object, float] = {}
+        self._late: dict[str, list[object]] = {}
         self._queues: dict[object, deque[Callable[[], object]]] = {}
         self._sweep = (0, 0)
         self._is_late = {"book": False, "cancel": False}
@@ -115,6 +116,7 @@ class Feeds:
         self._waiting.clear()
         self._queues.clear()
         self._told.clear()
+        self._late.clear()
 
     def forget(self) -> None:
         """Be as after a start of the web server: books and safe prices are unknown until they are next published."""
@@ -251,13 +253,13 @@ class Feeds:
     def _deliver(self, feed: str, topic: str, event: object) -> bool:
         """Send an event, or do with it what a fault says; whether it has been sent."""
         fault = self._faults.decide(self._venue.name, feed, *_EVENT_FAULTS)
-        if fault is None:
-            self._publish(topic, event)
+        if fault is None or fault.kind is Kind.DUPLICATE:
+            told = [event] if fault is None else [event, event]
+            for each in (*told, *self._late.pop(topic, ())):
+                self._publish(topic, each)
             return True
-        if fault.kind is Kind.DUPLICATE:
-            self._publish(topic, event)
-            self._publish(topic, event)
-            return True
+        if fault.kind is Kind.REORDER:
+            self._late.setdefault(topic, []).append(event)
         if fault.kind is Kind.DELAY:
             self._later(float(fault.seconds), lambda: self._publish(topic, event))
         return False

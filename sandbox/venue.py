@@ -14,7 +14,7 @@ from attrs import evolve, frozen
 
 from model.book import Level
 from model.instrument import Instrument
-from model.money import ZERO
+from model.money import ZERO, floor_to
 from model.order import Side
 from sandbox.accounts import Accounts
 from sandbox.candles import PriceHistory
@@ -60,6 +60,8 @@ class Venue:
         self._listeners: list[Listener] = []
         self._last_order_id = self._last_trade_id = self._last_fill_id = 0
         self._is_batching = False
+        #: Hears of an order that is about to be cancelled.
+        self.cancelling: Callable[[VenueOrder], object] = lambda _order: None
 
     def timestamp(self) -> int:
         """Now, in microseconds."""
@@ -141,10 +143,7 @@ class Venue:
         would_cross = post_only and self._next_passive(order) is not None
         if would_cross and not self.rules.cancels_crossing:
             raise VenueRefused(Reason.WOULD_CROSS, str(price))
-        self._orders[order.id] = order
-        self._open_ids[user][order.id] = None
-        self._hold(order, 1)
-        self._tell(OrderChanged(order, Change.NEW))
+        self._open(order)
         return self._cancel(order, "Post only order") if would_cross else self._match(order)
 
     def cancel(self, user: str, order_id: int, reason: str = "User requested") -> VenueOrder:
@@ -152,10 +151,31 @@ class Venue:
 
         :raises VenueRefused: (UNKNOWN_ORDER, NOT_YOURS, CLOSED).
         """
+        self.cancelling(self.order(user, order_id))
         order = self.order(user, order_id)
         if not order.is_open:
             raise VenueRefused(Reason.CLOSED, str(order_id))
         return self._cancel(order, reason)
+
+    def take(self, user: str, order_id: int, share: Decimal) -> VenueOrder:
+        """Let ``user`` take ``share`` (of 1) of what is left of a resting order of somebody else, at least one lot, whatever
+        stands before it in the queue; answers how that order stands then.
+
+        No venue does this: it is for whoever wants an order to fill at a chosen moment.
+
+        :raises VenueRefused: CLOSED if it is not open; as :meth:`check` for the taker.
+        """
+        passive = self._orders.get(order_id)
+        if passive is None or not passive.is_open:
+            raise VenueRefused(Reason.CLOSED, str(order_id))
+        contract, side, price, left = passive.contract, passive.side.opposite, passive.price, passive.quantity_left
+        quantity = min(left, max(self.instrument(contract).lot, floor_to(left * share, self.instrument(contract).lot)))
+        self.check(user, contract, side, quantity, price)
+        self._last_order_id = id = self._last_order_id + 1
+        taker = VenueOrder(id, user, contract, side, price, quantity, quantity, self.timestamp(), immediate=True)
+        self._open(taker)
+        self._settle(taker, passive)
+        return self._orders.get(order_id, passive)
 
     def cancel_all(self, user: str | None = None, reason: str = "User requested") -> int:
         """Cancel all open orders of ``user`` (None: of everybody); answers how many there were."""
@@ -225,6 +245,12 @@ class Venue:
         return [post for post in account.postings if start <= post.timestamp and (end is None or post.timestamp <= end)]
 
     # -- inside -----------------------------------------------------------------------------------------------------------
+
+    def _open(self, order: VenueOrder) -> None:
+        self._orders[order.id] = order
+        self._open_ids[order.user][order.id] = None
+        self._hold(order, 1)
+        self._tell(OrderChanged(order, Change.NEW))
 
     def _match(self, order: VenueOrder) -> VenueOrder:
         why_dropped = "" if not order.immediate else "No liquidity at this price"

@@ -5,6 +5,7 @@ this clock. It moves in small steps, so whoever lives by it is told how long eac
 """
 
 from collections.abc import Callable
+from datetime import datetime, timedelta
 from typing import Any
 
 from twisted.internet.defer import Deferred
@@ -15,6 +16,18 @@ from twisted.logger import Logger
 STEP = 0.25
 #: A tick by hand is cut into steps of so many world seconds, or, if it is long, into so many steps.
 _TICK_STEP, _MOST_STEPS = 15.0, 2_000
+
+
+class VenueClock:
+    """What one venue takes for the wall clock: ``now``, wrong by ``skew`` seconds (positive: ahead)."""
+
+    def __init__(self, now: Callable[[], datetime]) -> None:
+        self.skew = 0.0
+        self._now = now
+
+    def __call__(self) -> datetime:
+        """The time there, aware."""
+        return self._now() + timedelta(seconds=self.skew)
 
 
 class WorldClock:

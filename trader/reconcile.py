@@ -13,7 +13,7 @@ from twisted.logger import Logger
 
 from clients.errors import ExchangeError
 from execution.desk import OrderDesk
-from execution.looking_up import at
+from execution.looking_up import SKEW, at
 from model.money import ZERO
 from model.order import Fill, Order
 from model.position import Position
@@ -129,7 +129,7 @@ class Reconciler:
         parts = self._parts
         start, end = parts.intake.since("fills", place), parts.now()
         try:
-            shapes = await parts.clients[place].getTradeHistory(at(start), at(end))
+            shapes = await parts.clients[place].getTradeHistory(at(start), at(end + SKEW))
         except NotImplementedError:
             shapes = []
         for shape in shapes:

@@ -2,18 +2,18 @@
 
 from collections.abc import Mapping
 from decimal import Decimal
-from random import Random
 
 from tests.whole.running import EXAMPLE, edited
 
 LOGIN = ("operator", "heron-copper-41-quay")
-#: The two ways of hedging; each start draws one.
+#: The two ways of hedging.
 HEDGES = ("optimal", "immediate")
-#: How the pool wants its money spread (BTC, source currency; BTC, target currency); each start draws one, so that much moves.
-SPREADS = (("2.2", "60000", "0.8", "52000000"), ("0.8", "110000", "2.2", "34000000"))
+#: How the pool wants its money spread (BTC, source currency; BTC, target currency): so far apart that what is near enough to
+#: one (a quarter less or more) is too far from the other, and everything must move.
+SPREADS = (("1.9", "90000", "1.1", "57000000"), ("1.1", "155000", "1.9", "33000000"))
 MAX_EXPOSURE = Decimal("0.1")
 IDEAL = Decimal(3)
-OPENING = {"USD": Decimal(60_000), "HUF": Decimal(52_000_000), "BTC": Decimal(3)}
+OPENING = {"USD": Decimal(100_000), "HUF": Decimal(54_000_000), "BTC": Decimal(3)}
 #: After so many world seconds whatever was sent has arrived.
 ARRIVED = 7_200
 
@@ -21,11 +21,11 @@ _SANDBOX = {
     "speed": "60",
     "customers_per_day": "20000",
     "rival_spread": "0.008",
-    "source_balance": "USD 60000, BTC 2.2",
-    "target_balance": "HUF 52000000, BTC 0.8",
-    "btc_delay": "300",
-    "fiat_delay": "900",
-    "approval": "60",
+    "source_balance": "USD 100000, BTC 1.9",
+    "target_balance": "HUF 54000000, BTC 1.1",
+    "btc_delay": "150",
+    "fiat_delay": "300",
+    "approval": "45",
 }
 
 
@@ -34,9 +34,12 @@ def sandbox(seed: int) -> dict[str, str]:
     return {"seed": str(seed), **_SANDBOX}
 
 
-def pool(endpoints: Mapping[str, str], logins: Mapping[str, tuple[str, str]], url: str, dice: Random) -> str:
-    """The config of a pool that does not know that its exchanges are simulated ones."""
-    source_btc, source_cash, target_btc, target_cash = dice.choice(SPREADS)
+def pool(endpoints: Mapping[str, str], logins: Mapping[str, tuple[str, str]], url: str, spread: int, hedge: str) -> str:
+    """The config of a pool that does not know that its exchanges are simulated ones.
+
+    :param spread: which of :data:`SPREADS`. :param hedge: one of :data:`HEDGES`.
+    """
+    source_btc, source_cash, target_btc, target_cash = SPREADS[spread]
     text, _, _ = EXAMPLE.read_text(encoding="utf-8").partition("# The simulated exchanges, started inside")
     connections = {
         f"{place}_connection.{key}": value
@@ -55,12 +58,15 @@ def pool(endpoints: Mapping[str, str], logins: Mapping[str, tuple[str, str]], ur
             "target_balance_source.USD": source_cash,
             "target_balance_target.BTC": target_btc,
             "target_balance_target.HUF": target_cash,
-            "trader.hedge": dice.choice(HEDGES),
+            "trader.hedge": hedge,
             "trader.max_exposure": str(MAX_EXPOSURE),
             "trader.period": "1",
             "trader.quote_size": "0.08",
-            "limits.transfer_interval": "3",
+            "limits.transfer_interval": "1",
+            "limits.hedge_age": "1",
             "limits.max_orders_per_minute": "600",
+            "data.btc_delay": "5",
+            "data.fiat_exchange_delay": "10",
             "valuation.deviation_penalty": "0.01",
             "users.operator": LOGIN[1],
         },

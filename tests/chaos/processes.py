@@ -72,8 +72,10 @@ class Exchanges:
         return self.say("/truth")
 
     def calm(self) -> None:
-        """End all faults."""
+        """End all faults, and set the clocks right."""
         self.say("/faults", method="DELETE")
+        for venue in self.logins:
+            self.say("/clock", {"venue": venue, "skew": "0"})
 
     def end(self) -> None:
         """End the process."""

@@ -1,11 +1,13 @@
 """A short campaign in the test suite; ``make chaos`` runs the long one. And that its comparison can see what is wrong."""
 
+import subprocess
+import sys
 import tempfile
+from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
 from decimal import Decimal
 from pathlib import Path
-from random import Random
 from typing import Any
 from unittest import TestCase
 
@@ -15,13 +17,17 @@ from sqlalchemy.engine import Connection
 from ledger import journal, orders
 from ledger.postings import entry_of_adjustment
 from ledger.rows import save, values_of
-from ledger.schema import obligations
+from ledger.schema import obligations, transits
 from ledger.store import Store
 from model.order import Fill, Side
-from model.records import Obligation, OrderIntent
-from tests.chaos.campaign import Campaign
-from tests.chaos.trouble import draw
+from model.records import Obligation, OrderIntent, TransitRecord
+from runtime.crash_points import NAMES
+from sandbox.faults import Faults, Kind
+from tests.chaos.campaign import Campaign, missing
+from tests.chaos.plan import DATABASE, digest, draw_plan
+from tests.chaos.trouble import KINDS
 from tests.chaos.truth import Comparison, compare
+from tests.whole.running import ROOT
 
 D = Decimal
 KILLS = 4
@@ -39,7 +45,7 @@ def truth_of(fills: list[Any], btc: str = "2", huf: str = "89990000", orders: li
         "sputnik": {"fills": {"pool": fills}, "orders": {"pool": orders or []}, "withdrawals": {}},
     }
     venues = {venue: {"balances": {"pool": balances[place]}} for place, venue in (("source", "kraken"), ("target", "sputnik"))}
-    return {"venues": venues, "in_transit": {}, "trading": trading}
+    return {"venues": venues, "in_transit": {}, "transits": [], "trading": trading}
 
 
 class ComparisonTests(TestCase):
@@ -105,18 +111,54 @@ class ComparisonTests(TestCase):
         self.assertFalse(found.is_true)
         self.assertIn("-0.00000001 BTC", found.sentences[0])
 
+    def test_what_never_arrived_is_written_off(self) -> None:
+        """As often as it happened, and with the amount that is in the books."""
+        lost = truth_of([FILL], btc="1.5") | {"transits": [{"ticker": "BTC", "is_lost": True}]}
+        self.assertIn("1 transits of BTC were lost, and 0 written off", self.compare(lost).sentences)
+        transit = TransitRecord("w", "target", "source", "BTC", D("0.5"), "cancelled", 1, 1, detail="written off by ann")
+        with self.ledger() as connection:
+            save(connection, transits, values_of(transit))
+            for account, counter in (("venue:target", "transit"), ("transit", "difference")):
+                entry = entry_of_adjustment(f"lost{account}", account, "BTC", D("-0.5"), counter, "", 1)
+                journal.enter(connection, entry)
+        self.assertEqual(self.compare(lost).sentences, ())
+        self.assertIn("0 transits of BTC were lost, and 1 written off", self.compare(truth_of([FILL], btc="1.5")).sentences)
+
 
 class PlanTests(TestCase):
     """What is drawn from a seed."""
 
-    def test_a_seed_draws_the_same_troubles(self) -> None:
-        """A campaign can be replayed; and all kinds of trouble come up."""
-        one, other = Random(5), Random(5)
-        drawn = [draw(one) for _ in range(500)]
-        self.assertEqual(drawn, [draw(other) for _ in range(500)])
-        kinds = {trouble.body.get("kind", trouble.path) for trouble in drawn}
-        wanted = {"error", "delay", "no_answer", "done_no_answer", "duplicate", "stale", "gap", "checksum", "disconnect"}
-        self.assertEqual(kinds, wanted | {"refuse_connect", "/restart", "give back"})
+    def test_a_seed_draws_the_same_plan(self) -> None:
+        """A campaign can be replayed, by another process too: the same kills, the same faults. Another seed is another one."""
+        plan = draw_plan(5, 200)
+        self.assertEqual(plan, draw_plan(5, 200))
+        self.assertNotEqual(digest(plan), digest(draw_plan(6, 200)))
+        code = "from tests.chaos.plan import digest, draw_plan; print(digest(draw_plan(5, 200)))"
+        environment = {"PYTHONPATH": str(ROOT), "PYTHONHASHSEED": "1"}
+        other = subprocess.run([sys.executable, "-c", code], env=environment, capture_output=True, text=True, check=True)
+        self.assertEqual(other.stdout.strip(), digest(plan))
+
+    def test_a_long_plan_has_everything(self) -> None:
+        """Every named point and every kind of fault comes up again and again, and a dead database where there is one."""
+        plan = draw_plan(5, 200, has_database=True)
+        points = Counter(each.point.partition(":")[0] for each in plan)
+        kinds = Counter(trouble.kind for each in plan for _, trouble in each.troubles)
+        self.assertGreaterEqual(min(points[name] for name in NAMES), 3)
+        self.assertGreaterEqual(min(kinds[kind] for kind in (*KINDS, DATABASE.kind)), 3)
+
+    def test_faults_make_sense_to_the_exchanges(self) -> None:
+        """Whatever is drawn for the wire is a fault that the control face takes."""
+        faults = [trouble for each in draw_plan(5, 200) for _, trouble in each.troubles if trouble.path == "/faults"]
+        for trouble in faults:
+            Faults().add_described(trouble.body)
+        wanted = {kind.value for kind in Kind}
+        self.assertEqual({trouble.body["kind"] for trouble in faults}, wanted)
+
+    def test_what_a_long_campaign_left_out(self) -> None:
+        """A point that was never struck and a fault that never happened are told."""
+        struck = Counter(dict.fromkeys(NAMES[1:], 1))
+        hits = Counter(dict.fromkeys(KINDS[1:], 1))
+        self.assertEqual(missing(struck, hits, KINDS), [f"no kill struck at {NAMES[0]}", f"{KINDS[0]}: it never happened"])
 
 
 @pytest.mark.slow
@@ -128,7 +170,7 @@ class CampaignTests(TestCase):
         """Killed and restarted among faults, the pool ends with nothing lost, doubled, left behind or unhedged."""
         with tempfile.TemporaryDirectory() as name:
             folder = Path(name)
-            campaign = Campaign(folder, KILLS, SEED, f"sqlite:///{folder / 'ledger.sqlite'}")
+            campaign = Campaign(folder, draw_plan(SEED, KILLS), SEED, f"sqlite:///{folder / 'ledger.sqlite'}")
             found = campaign.run()
         self.assertEqual(found.sentences, ())
         self.assertTrue(found.is_true)

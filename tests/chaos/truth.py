@@ -162,7 +162,21 @@ def _transfers_differ(truth: Any, connection: Connection, opening: Mapping[str, 
     for ticker, amount in kept.get("outside", {}).items():
         if gap := amount + opening.get(ticker, ZERO):
             found.append(f"{gap:+f} {ticker} were booked as the operator's own")
-    return [
-        *found,
-        *(f"{amount} {ticker} were accepted as a difference" for ticker, amount in kept.get("difference", {}).items()),
+    return [*found, *_losses_differ(truth, rows, kept.get("difference", {}))]
+
+
+def _losses_differ(truth: Any, transits: list[Any], differences: Mapping[str, Decimal]) -> list[str]:
+    """What never arrived is written off, as often as it happened, and nothing else was taken for a difference. Which of two
+    on their way was lost nobody can tell, so the amounts of one currency count together."""
+    lost = Counter(transit["ticker"] for transit in truth["transits"] if transit["is_lost"])
+    written_off = [row for row in transits if row.state == "cancelled" and row.detail.startswith("written off")]
+    counted = Counter(row.ticker for row in written_off)
+    found = [
+        f"{lost[ticker]} transits of {ticker} were lost, and {counted[ticker]} written off"
+        for ticker in sorted(lost.keys() | counted.keys())
+        if lost[ticker] != counted[ticker]
     ]
+    for ticker, amount in differences.items():
+        if gap := amount - sum((row.quantity for row in written_off if row.ticker == ticker), ZERO):
+            found.append(f"{gap:+f} {ticker} were accepted as a difference")
+    return found

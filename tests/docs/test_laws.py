@@ -13,8 +13,6 @@ from sandbox.faults import Kind
 TESTS = Path(__file__).parents[1]
 LAWS = TESTS.parent / "docs" / "laws.md"
 SCENARIOS = "a a2 a3 a4 b b2 b3 b4 b5 c c2 c3 d d2 d3 d4 d2b d6 d7 e e2 f f2 f3 f4 g g2"
-#: Limits that docs/laws.md has no test for yet.
-UNSHOWN = {"max_clock_skew"}
 
 
 def names_in(path: Path) -> set[str]:
@@ -43,10 +41,10 @@ class LawsTests(TestCase):
         self.assertEqual(laws, set("123456789"))
 
     def test_every_limit(self) -> None:
-        """Every limit has its line, but those that are known to have none."""
+        """Every limit has its line."""
         words = {word for cell in self.first_cells for word in re.findall(r"`(\w+)`", cell)}
         limits = {field.name for field in attrs.fields(Limits)}
-        self.assertEqual(limits - words, UNSHOWN)
+        self.assertEqual(limits - words, set())
 
     def test_every_fault(self) -> None:
         """Every kind of fault that the sandbox can make has its line."""

@@ -8,7 +8,7 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from clients.errors import OutcomeUnknown, Reason, Refused, Retryable
 from execution.child_order import CANCELLING, OPEN, OVER, PLACING, TABLE, UNKNOWN
-from execution.looking_up import LOOKS
+from execution.looking_up import LOOKS, SKEW
 from model.records import IntentRecord, IntentState
 from tests.execution.support import Surroundings, fill_shape, order_shape
 
@@ -143,7 +143,7 @@ class DeskTests(SynchronousTestCase):
         child = self.s.desk.place_order(self.s.intent())
         self.s.venue.open_orders = {
             "7": order_shape("7", "0.10", price=D(59999)),
-            "8": order_shape("8", "0.10", timestamp=1_000_000),
+            "8": order_shape("8", "0.10", timestamp=self.s.now() - SKEW - 1),
             "9": order_shape("9", "0.10"),
         }
         self.s.venue.placing[0].errback(OutcomeUnknown("venue", "placeOrder", "timed out"))

@@ -86,6 +86,28 @@ class FillsAroundCancels(HazardCase):
         self.assertEqual(self.quote(BUY).quantity_left, D("0.05"))
         self.assertEqual(self.traded(self.source), D("-0.04"))
 
+    async def test_taken_while_it_is_cancelled(self) -> None:
+        """Somebody is faster than our cancel, by half of the order and by all of it: what has filled is hedged."""
+        await self.take_while_cancelling("", "-0.025")
+        await self.take_while_cancelling("all", "-0.075")
+
+    async def take_while_cancelling(self, text: str, total: str) -> None:
+        """Our bid is taken before its cancel is carried out; then so much is traded at the source."""
+        await self.until_quoted()
+        self.faults.add("sputnik", "cancel", Kind.FILL_FIRST, count=1, text=text)
+        self.cancel(BUY)
+        await self.until(lambda: self.traded(self.source) == D(total), f"{total} are hedged")
+        await self.until_covered()
+
+    async def test_told_in_another_order(self) -> None:
+        """What the target tells of our orders comes after what followed it: each fill counts once, and is hedged."""
+        self.faults.add("sputnik", "orders|fills|transactions", Kind.REORDER, count=6)
+        for total in ("-0.01", "-0.02", "-0.03"):
+            await self.until_quoted()
+            self.customer(SELL, "0.01")
+            await self.until_covered()
+            self.assertEqual(self.traded(self.source), D(total))
+
     async def test_a_fill_told_twice_counts_once(self) -> None:
         """Every event of ours is told twice: the books are right, and the hedge is made once."""
         self.faults.add("sputnik", "orders|fills|transactions", Kind.DUPLICATE)

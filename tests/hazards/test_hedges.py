@@ -22,6 +22,13 @@ class FailingHedges(HazardCase):
         await self.until_covered()
         self.assertEqual(len(self.source.fills(POOL)), 1)
 
+    async def test_a_rate_limit(self) -> None:
+        """The source has had too many orders from us: the hedge waits, and is made once."""
+        self.refuse_hedges(2, "EOrder:Rate limit exceeded")
+        self.customer(SELL, "0.05")
+        await self.until_covered()
+        self.assertEqual(len(self.source.fills(POOL)), 1)
+
     async def test_b_quotes_follow_while_a_hedge_fails(self) -> None:
         """b: while hedges fail the quotes are still managed: after +10 % at the source no ask of ours is at its old price."""
         self.refuse_hedges(None)

@@ -59,6 +59,29 @@ class Restarts(HazardCase):
         known = {child.order_id for child in self.pool.parts.quotes.live().values()}
         self.assertEqual({str(order.id) for order in self.quotes()}, known)
 
+    async def test_clocks_that_differ(self) -> None:
+        """A venue whose clock is behind ours or ahead of it: what filled while the pool was away is found all the same."""
+        for skew, total in ((-20.0, "-0.05"), (20.0, "-0.1")):
+            await self.until_quoted()
+            await self.crash()
+            for venue in ("kraken", "sputnik"):
+                self.sandbox.set_clock(venue, skew)
+            self.customer(SELL, "0.05")
+            await self.run_pool()
+            await self.trade()
+            await self.until_covered()
+            self.assertEqual(self.traded(self.source), D(total))
+
+    async def test_a_hedge_of_unknown_outcome_at_a_venue_behind(self) -> None:
+        """The source is 20 s behind and does not answer: the hedge is found under its date before our intent, not made again."""
+        self.sandbox.set_clock("kraken", -20.0)
+        self.faults.add("kraken", "AddOrder", Kind.DONE_NO_ANSWER, count=1)
+        self.faults.add("kraken", "executions", Kind.STALE)
+        self.customer(SELL, "0.05")
+        await self.until(lambda: self.source.fills(POOL), "the source has made the hedge")
+        await self.until_covered()
+        self.assertEqual((self.traded(self.source), len(self.hedges())), (D("-0.05"), 1))
+
     async def test_e2_an_old_order_fills_during_the_restart(self) -> None:
         """e2: an order of the run before fills while the new run is still agreeing with the venues: hedged after START."""
         await self.crash()

@@ -68,7 +68,7 @@ class CrashPointTests(SynchronousTestCase):
         self.assertEqual(seen, [0, 0, 1, 1])
 
     def test_places_are_told_apart(self) -> None:
-        """A send to the source does not pass the target's place; other methods and failures pass none."""
+        """A send to the source does not pass the target's place, nor another method; a refusal is an answer too."""
 
         class Client:
             def placeOrder(self) -> "Deferred[str]":
@@ -81,8 +81,10 @@ class CrashPointTests(SynchronousTestCase):
         for place in ("source", "target"):
             client = point.around_client(Client(), place)
             self.assertEqual(self.successResultOf(client.placeOrder()), "1")
+            before = self.crashes
             self.failureResultOf(client.cancelOrder(), ValueError)
-        self.assertEqual(self.crashes, 0)
+            self.assertEqual(self.crashes - before, 1 if place == "target" else 0)
+        self.assertEqual(self.crashes, 1)
 
     def test_what_is_no_place_passes_untouched(self) -> None:
         """Whatever else the wrapped thing can do is done as without the wrapping."""

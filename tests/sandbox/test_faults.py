@@ -33,6 +33,13 @@ class Decide(SynchronousTestCase):
         self.assertEqual([self.hits("kraken", "X") for _ in range(3)], [True, True, False])
         self.assertEqual(self.faults.in_force(), [])
 
+    def test_hits(self) -> None:
+        """What each has hit is counted, also after it is over."""
+        fault = self.faults.add("*", ".*", Kind.ERROR, count=2)
+        for _ in range(3):
+            self.hits("kraken", "X")
+        self.assertEqual(self.faults.hits, {fault.id: 2})
+
     def test_kinds(self) -> None:
         """A fault that makes no sense at this point is neither used nor used up."""
         self.faults.add("*", ".*", Kind.CHECKSUM, count=1)

@@ -382,3 +382,20 @@ class Streaming(FrontCase):
         self.faults.add("kraken", "book", Kind.DISCONNECT, count=1)
         await self.add_order()
         await stream.closed
+
+    async def test_another_order(self) -> None:
+        """A message comes after its successor, on both channels: the sequence and the checksum show it."""
+        token = (await self.caller.result("GetWebSocketsToken"))["token"]
+        stream, book = await self.opened(), FollowedBook(10)
+        self.assertTrue(book.apply((await self.subscribed(stream, "book", symbol=[CONTRACT]))["data"][0]))
+        await self.subscribed(stream, "executions", token=token)
+        for channel in ("book", "executions"):
+            self.faults.add("kraken", channel, Kind.REORDER, count=1)
+        (first,) = (await self.add_order())["txid"]
+        await self.caller.result("CancelOrder", txid=first)
+        await stream.until(lambda message: message.get("sequence") == 3)
+        sequences = [message["sequence"] for message in stream.messages if "sequence" in message]
+        self.assertEqual(sequences, [1, 4, 2, 3])
+        updates = [message for message in stream.messages if message.get("channel") == "book" and message["type"] == "update"]
+        self.assertEqual([level["qty"] > 0 for message in updates for level in message["data"][0]["bids"]], [False, True])
+        await stream.close()

@@ -166,6 +166,51 @@ class Control(ServiceCase):
         self.assertEqual(await self.ask("DELETE", "/faults"), [])
         self.assertEqual((await self.kraken().public("Time"))["error"], [])
 
+    async def test_hits(self) -> None:
+        """How often each has struck."""
+        fault = await self.ask("POST", "/faults", {"venue": "kraken", "call": "Time", "kind": "error", "count": 1})
+        await self.kraken().public("Time")
+        self.assertEqual(await self.ask("GET", "/faults/hits"), {str(fault["id"]): 1})
+
+    async def test_clock(self) -> None:
+        """A venue that is an hour ahead, and right again; the other one is not touched."""
+        before = datetime.now(UTC).timestamp()
+        await self.ask("POST", "/clock", {"venue": "kraken", "skew": "3600"})
+        self.assertGreaterEqual((await self.kraken().public("Time"))["result"]["unixtime"], int(before) + 3600)
+        self.assertLess(self.sandbox.world.venues["sputnik"].timestamp() / 1e6, before + 1800)
+        await self.ask("POST", "/clock", {"venue": "kraken", "skew": "0"})
+        self.assertLess((await self.kraken().public("Time"))["result"]["unixtime"], before + 1800)
+
+    async def test_take(self) -> None:
+        """Somebody takes a share of a chosen order; and the whole of one that is being cancelled."""
+        caller = self.kraken()
+        order = {"pair": "XBTUSD", "type": "buy", "ordertype": "limit", "volume": "1", "price": "30000"}
+        await caller.result("AddOrder", **order)
+        (resting,) = self.sandbox.world.venues["kraken"].open_orders("pool")
+        taken = await self.ask("POST", "/take", {"venue": "kraken", "id": resting.id, "share": "0.25"})
+        self.assertEqual(taken["quantity_left"], "0.75")
+        await self.ask("POST", "/faults", {"venue": "kraken", "call": "cancel", "kind": "fill_first", "text": "all"})
+        (txid,) = (await caller.result("OpenOrders"))["open"]
+        self.assertEqual((await caller.private("CancelOrder", txid=txid))["error"], ["EOrder:Unknown order"])
+        fills = self.sandbox.world.venues["kraken"].fills("pool")
+        self.assertEqual([fill.quantity for fill in fills], [D("0.25"), D("0.75")])
+
+    async def test_lost(self) -> None:
+        """What is on its way never arrives, is told apart from what does, and the world still adds up."""
+        address = self.sandbox.world.venues["sputnik"].funding.current_address("pool", "BTC")
+        for _ in range(2):
+            sent = self.sandbox.world.venues["kraken"].funding.withdraw("pool", "BTC", D("0.5"), address)
+            await self.ask("POST", f"/withdrawals/kraken-{sent.id}/approve")
+        first, second = (await self.ask("GET", "/truth"))["transits"]
+        await self.ask("POST", f"/transits/{first['id']}/lose")
+        await self.ask("POST", "/tick", {"seconds": 700})
+        truth = await self.ask("GET", "/truth")
+        self.assertEqual(truth["venues"]["sputnik"]["balances"]["pool"]["BTC"]["balance"], "1.9999")
+        self.assertEqual((truth["lost"], truth["in_transit"]), ({"BTC": "0.4999"}, {"BTC": "0"}))
+        self.assertTrue(all(truth["conserved"].values()))
+        await self.ask("POST", f"/transits/{second['id']}/lose")
+        self.assertEqual(self.status, 400)
+
     async def test_events(self) -> None:
         """What happened to the pool, numbered; strangers' doings are not told."""
         await self.ask("POST", "/tick", {"seconds": 600})
@@ -190,6 +235,10 @@ class Control(ServiceCase):
             ("POST", "/deposit", {"venue": "nowhere", "user": "pool", "ticker": "BTC", "amount": "1"}),
             ("POST", "/deposit", {"venue": "kraken", "user": "pool", "ticker": "XYZ", "amount": "1"}),
             ("POST", "/order", {"venue": "kraken", "side": "UP"}),
+            ("POST", "/clock", {"venue": "kraken", "skew": "3601"}),
+            ("POST", "/take", {"venue": "kraken", "id": "1", "share": "2"}),
+            ("POST", "/take", {"venue": "kraken", "id": "999999", "share": "1"}),
+            ("POST", "/transits/nothing/lose", None),
             ("POST", "/withdrawals/kraken-9/approve", None),
             ("GET", "/events?after=x", None),
             ("DELETE", "/faults/9", None),

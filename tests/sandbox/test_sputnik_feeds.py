@@ -278,6 +278,13 @@ class FaultTests(FeedsTestCase):
         self.bench.settle()
         self.assertEqual(self.feeds().count("orders"), 0)
 
+    def test_another_order(self) -> None:
+        """An event comes after the next one of its topic."""
+        self.fault("orders", Kind.REORDER)
+        first, second = (self.bench.place("BUY", 5_000_000, 1_000_000) for _ in range(2))
+        self.bench.settle()
+        self.assertEqual([row["id"] for row in self.events("orders")], [second, first])
+
     def test_stale_book(self) -> None:
         """A book that is not told is not known to get_order_book either."""
         self.fault("book", Kind.STALE)

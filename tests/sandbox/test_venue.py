@@ -143,6 +143,28 @@ class PlaceAndMatch(SynchronousTestCase):
             error = self.assertRaises(VenueRefused, self.venue.cancel, user, order_id)
             self.assertEqual(error.reason, reason)
 
+    def test_take(self) -> None:
+        """An order trades at its price though a better one stands before it; a share, then the rest, then no more."""
+        self.place("bob", SELL, "1", "49990")
+        order = self.place("alice", SELL, "1", "50000")
+        left = [self.venue.take("bob", order.id, D(share)).quantity_left for share in ("0.25", "1")]
+        self.assertEqual(left, [D("0.75"), D(0)])
+        self.assertEqual([(fill.price, fill.is_maker) for fill in self.venue.fills("alice")], [(D(50000), True)] * 2)
+        self.assertEqual([order.user for order in self.venue.open_orders("bob")], ["bob"])
+        error = self.assertRaises(VenueRefused, self.venue.take, "bob", order.id, D(1))
+        self.assertEqual(error.reason, Reason.CLOSED)
+
+    def test_filled_while_it_is_cancelled(self) -> None:
+        """Whoever hears of a cancel may be faster: what is left is cancelled, or nothing is left to cancel."""
+        order = self.place("alice", SELL, "1", "50000")
+        self.venue.cancelling = lambda order: self.venue.take("bob", order.id, D("0.5"))
+        cancelled = self.venue.cancel("alice", order.id)
+        self.assertEqual((cancelled.is_cancelled, cancelled.filled), (True, D("0.5")))
+        order = self.place("alice", SELL, "1", "50000")
+        self.venue.cancelling = lambda order: self.venue.take("bob", order.id, D(1))
+        error = self.assertRaises(VenueRefused, self.venue.cancel, "alice", order.id)
+        self.assertEqual(error.reason, Reason.CLOSED)
+
     def test_closed_orders_are_bounded(self) -> None:
         """Old cancelled orders are forgotten; those that traded are not, since their fills are still told."""
         self.patch(venue_module, "_CLOSED_KEPT", 2)

@@ -7,7 +7,6 @@ import subprocess
 import sys
 import tempfile
 from pathlib import Path
-from random import Random
 from typing import Any
 from unittest import TestCase
 
@@ -32,7 +31,7 @@ class WatchdogTests(TestCase):
         self.exchanges = Exchanges(self.folder, config.sandbox(1) | quiet)
         self.addCleanup(self.exchanges.end)
         url = f"sqlite:///{self.folder}/ledger.sqlite"
-        text = config.pool(self.exchanges.endpoints, self.exchanges.logins, url, Random(1))
+        text = config.pool(self.exchanges.endpoints, self.exchanges.logins, url, 0, config.HEDGES[0])
         self.config = self.folder / "pool.ini"
         self.config.write_text(edited(text, {"watchdog.limit": "2", "limits.transfers": "off"}), encoding="utf-8")
         self.config.chmod(0o600)
