@@ -74,7 +74,7 @@ def copy_in(file: Path, connection: Connection, progress: Progress = nobody) -> 
         revision = migrations.revision_of(source)
         assert revision is not None, "a copy is a ledger"
         migrations.build(connection, revision)
-        whole, done = _rows_in(source), 0
+        whole, done = sum(rows_by_table(source).values()), 0
         for found in _tables(source):
             kinds = {part["name"]: _kind(part["type"]) for part in inspect(connection).get_columns(found.name)}
             into = table(found.name, *(column(name, kind) for name, kind in kinds.items()))
@@ -152,8 +152,9 @@ def _count(connection: Connection, name: str) -> int:
     return int(connection.execute(select(func.count()).select_from(table(name))).scalar_one())
 
 
-def _rows_in(connection: Connection) -> int:
-    return sum(_count(connection, found.name) for found in _tables(connection))
+def rows_by_table(connection: Connection) -> dict[str, int]:
+    """How many rows each table of the ledger has."""
+    return {found.name: _count(connection, found.name) for found in _tables(connection)}
 
 
 def _some_rows(connection: Connection, name: str, columns: list[str]) -> Iterator[list[Mapping[str, Any]]]:

@@ -2,8 +2,7 @@
 
 import json
 import sys
-from argparse import ArgumentParser
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping
 from datetime import timedelta
 from decimal import Decimal
 from pathlib import Path
@@ -21,15 +20,14 @@ from model.money import plain
 from model.position import Position
 from runtime import logs, registry, wiring
 from runtime.config import CannotStart, Config, ConfigError, load
+from runtime.exits import Exit
 from sandbox.service import Sandbox
 
-FINE, BAD, BAD_CONFIG = 0, 1, 2
 #: So long a venue may take to connect, and for each answer, in seconds.
 PATIENCE = 20.0
 #: A clock that is further off than this, in seconds, makes venues refuse signed requests.
 MOST_SKEW = 1.0
 _RECENT = timedelta(hours=1)
-_HELP = "Connect to the exchanges of a config, check keys, clock, symbols, minimums and fees against it. Trades nothing."
 
 Kind = Literal["ok", "note", "problem"]
 
@@ -44,35 +42,31 @@ class Finding:
     text: str
 
 
-def main(argv: Sequence[str]) -> int:
-    """Check and print line by line; 0 if there is no problem, 1 if there is one, 2 for a bad config."""
-    parser = ArgumentParser(prog="ilp.py check", description=_HELP, epilog="Exit codes: 0 no problem, 1 a problem, 2 bad config.")
-    parser.add_argument("--config", type=Path, default=Path("ilp.ini"), metavar="FILE", help="the config (default: ilp.ini)")
-    parser.add_argument("--json", action="store_true", help="print one JSON object")
-    chosen = parser.parse_args(argv)
+def main(path: Path, as_json: bool) -> int:
+    """Check the config ``path`` and print line by line, or one JSON object; the exit code."""
     redactor = logs.Redactor(())
     try:
-        config = load(chosen.config, find=registry.finder(chosen.config))
+        config = load(path, find=registry.finder(path))
         redactor = logs.Redactor(config.secret_texts())
         logs.start("error", sys.stderr, None, config.secret_texts())
         findings = _in_reactor(config)
     except OSError as error:
-        sys.stderr.write(f"ilp: {chosen.config} cannot be read: {error.strerror}\n")
-        return BAD_CONFIG
+        sys.stderr.write(f"ilp: {path} cannot be read: {error.strerror}\n")
+        return Exit.BAD_CONFIG
     except ConfigError as error:
         sys.stderr.write(redactor.clean(f"ilp: bad config: {error}\n"))
-        return BAD_CONFIG
+        return Exit.BAD_CONFIG
     except CannotStart as error:
         findings = [Finding("pool", "start", "problem", str(error))]
     is_fine = not any(finding.kind == "problem" for finding in findings)
-    if chosen.json:
+    if as_json:
         told = {"ok": is_fine, "findings": [attrs.asdict(finding) for finding in findings]}
         sys.stdout.write(redactor.clean(json.dumps(told, indent=2)) + "\n")
     else:
         for finding in findings:
             sys.stdout.write(redactor.clean(f"{finding.kind:<8}{finding.place} {finding.subject}: {finding.text}") + "\n")
         sys.stdout.write("nothing was traded\n")
-    return FINE if is_fine else BAD
+    return Exit.DONE if is_fine else Exit.FOUND
 
 
 def _in_reactor(config: Config) -> list[Finding]:

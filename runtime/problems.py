@@ -32,3 +32,12 @@ class ConfigError(Exception):
 
 class CannotStart(Exception):
     """The config is sound and the pool still cannot start; the text is one clear sentence. Exit code 3."""
+
+
+class CannotDo(Exception):
+    """What was asked for cannot be done; the text is one clear sentence. Nothing was changed. Exit code 3."""
+
+
+class Refused(Exception):
+    """What was asked for would lose something; the text says what, and how to insist where one may. Nothing was changed.
+    Exit code 5."""

@@ -1,9 +1,7 @@
 """``venues``: what each client can do, from the clients' own code."""
 
-import json
 import pkgutil
 import sys
-from argparse import ArgumentParser
 from collections.abc import Sequence
 from importlib import import_module
 from inspect import isclass
@@ -15,30 +13,27 @@ from rich.table import Table
 import clients
 from clients.interface import ExchangeClient, IExchangeClient
 from runtime import registry
+from runtime.exits import Exit
+from runtime.printing import print_json
 
 CAPABILITIES: Final = ("book_stream", "order_stream", "client_id", "post_only", "immediate")
 #: Not of a venue: every client has these from :class:`ExchangeClient`.
 _EVERYWHERE = frozenset({"on", "round_bid", "round_ask"})
-_HELP = "Show what each client can do, from its code. With names: those instead, e.g. clients.ccxt.kraken or your own class."
 _WIDTH = 130
 
 
-def main(argv: Sequence[str]) -> int:
-    """Print the table; 0, or 2 for a name that is no client."""
-    parser = ArgumentParser(prog="ilp.py venues", description=_HELP)
-    parser.add_argument("names", nargs="*", metavar="NAME", help="a class by its dotted name")
-    parser.add_argument("--json", action="store_true", help="print one JSON object")
-    chosen = parser.parse_args(argv)
+def main(names: Sequence[str], as_json: bool) -> int:
+    """Print what the classes ``names`` can do, or all of ours; the exit code, which tells of a name that is no client."""
     try:
-        found = {name: abilities(registry.find(name)) for name in chosen.names or ours()}
+        found = {name: abilities(registry.find(name)) for name in names or ours()}
     except ValueError as error:
         sys.stderr.write(f"ilp: {error}\n")
-        return 2
-    if chosen.json:
-        sys.stdout.write(json.dumps(found, indent=2) + "\n")
+        return Exit.BAD_CONFIG
+    if as_json:
+        print_json(found)
     else:
         _show(found)
-    return 0
+    return Exit.DONE
 
 
 def ours() -> list[str]:
