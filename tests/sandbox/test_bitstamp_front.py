@@ -55,8 +55,8 @@ class FrontCase(TestCase):
             "X-Auth-Version": "v2",
         } | ({"Content-Type": content_type} if content_type else {})
         data = body.encode() or None
-        headers = {name: value for name, value in headers.items() if name != changes.get("without")}
-        response = await treq.post(f"http://{host}{path}", headers=headers, data=data, pool=self.pool)
+        given: Any = {name: value for name, value in headers.items() if name != changes.get("without")}
+        response = await treq.post(f"http://{host}{path}", headers=given, data=data, pool=self.pool)
         content = await response.content()
         sealed = self.nonce + timestamp + (response.headers.getRawHeaders("Content-Type") or [""])[0]
         self.good_seal = hmac.new(SECRET.encode(), sealed.encode() + content, hashlib.sha256).hexdigest()
