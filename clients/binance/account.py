@@ -11,12 +11,11 @@ from attrs import define, field
 
 from clients.binance import history, wire
 from clients.binance.faults import VENUE
-from clients.binance.networks import Networks
 from clients.binance.orders import Orders
 from clients.binance.rest import BinanceRest
 from clients.binance.wire import reading
-from clients.errors import Reason, Refused
 from clients.listings import Listing, Market
+from clients.networks import Networks
 from clients.paging import all_pages, is_within, microseconds_of, milliseconds
 from clients.parsing import proving, text, whole
 from clients.postings import postings
@@ -148,9 +147,7 @@ class Account:
 
     async def address(self, ticker: str) -> str:
         """Where a deposit goes."""
-        network = self._networks.of(ADDRESS, ticker)
-        if not network.can_deposit:
-            raise Refused(VENUE, ADDRESS, f"{ticker} cannot be deposited by {network.name} now", Reason.MAINTENANCE)
+        network = self._networks.for_deposit(ADDRESS, ticker)
         answer = await self._rest.private(ADDRESS, coin=ticker, network=network.name)
         with reading(ADDRESS):
             if answer.get("tag"):
