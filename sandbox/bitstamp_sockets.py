@@ -19,7 +19,7 @@ from sandbox.events import Event
 from sandbox.faults import Fault, Faults, Kind
 from sandbox.venue import Venue
 
-_EVENT_FAULTS = (Kind.STALE, Kind.GAP, Kind.DUPLICATE, Kind.DISCONNECT)
+_EVENT_FAULTS = (Kind.STALE, Kind.GAP, Kind.DUPLICATE, Kind.REORDER, Kind.DISCONNECT)
 _SUBSCRIPTION_FAULTS = (Kind.ERROR, Kind.NO_ANSWER)
 _PUBLIC = ("order_book", "diff_order_book", "live_trades")
 _PRIVATE = ("private-my_orders", "private-my_trades")
@@ -36,6 +36,7 @@ class Connection(WebSocketServerProtocol):
     def onOpen(self) -> None:
         """Nothing is said before something is asked."""
         self.channels: set[str] = set()
+        self._late: dict[str, list[object]] = {}
         self.factory.face.connections.append(self)
 
     def onMessage(self, payload: bytes, _is_binary: bool) -> None:
@@ -62,16 +63,17 @@ class Connection(WebSocketServerProtocol):
         """Say what was wrong; the real venue does not say with which channel either."""
         self.say("bts:error", "", {"code": code, "message": message})
 
-    def tell(self, message: object, fault: Fault | None) -> None:
+    def tell(self, channel: str, message: object, fault: Fault | None) -> None:
         """Send an event, as the fault has it."""
         kind = fault and fault.kind
         if kind is Kind.DISCONNECT:
             self.transport.abortConnection()
-            return
-        if kind not in (Kind.STALE, Kind.GAP):
-            self._put(message)
-        if kind is Kind.DUPLICATE:
-            self._put(message)
+        elif kind is Kind.REORDER:
+            self._late.setdefault(channel, []).append(message)
+        elif kind not in (Kind.STALE, Kind.GAP):
+            twice = (message,) if kind is Kind.DUPLICATE else ()
+            for each in (message, *twice, *self._late.pop(channel, ())):
+                self._put(each)
 
     def _put(self, message: object) -> None:
         if self.state == self.STATE_OPEN:
@@ -190,4 +192,4 @@ class Channels:
         listeners = [connection for connection in self.connections if channel in connection.channels]
         for connection in listeners:
             fault = self._faults.decide(self._venue.name, kind, *_EVENT_FAULTS)
-            connection.tell({"data": data, "channel": channel, "event": event, **more}, fault)
+            connection.tell(channel, {"data": data, "channel": channel, "event": event, **more}, fault)

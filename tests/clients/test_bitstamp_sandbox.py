@@ -95,6 +95,16 @@ class BitstampInTrouble(trouble.InTrouble):
         await self.until(lambda: self.best_bids() == [D(49_991), D(49_990)], "the image")
         self.assertIsNotNone(self.exchange.bookAsOf(CONTRACT))
 
+    async def test_image_that_comes_late(self) -> None:
+        """One from before the last is not shown; the book is asked for anew."""
+        await self.following()
+        self.fault("order_book", Kind.REORDER)
+        self.sandbox.trade(Side.BUY, D("0.1"), D(49_991))
+        await self.until(lambda: not self.sandbox.faults.in_force(), "the image that waits")
+        self.sandbox.trade(Side.BUY, D("0.1"), D(49_992))
+        await self.doubted()
+        self.assertEqual([D(49_992), D(49_991)], self.best_bids())
+
     async def test_quiet_market(self) -> None:
         """Where nothing happens the book is asked for, again if that fails; the first image takes its place."""
         self.fault("GET /api/v2/order_book/btcusd/", Kind.ERROR, 2)
