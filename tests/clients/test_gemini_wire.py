@@ -1,0 +1,446 @@
+"""Gemini's formats: signatures, reasons, symbols, orders, events, transfers; and nonsense, which must never become a number."""
+
+import base64
+import json
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+from hypothesis import given
+from hypothesis import strategies as st
+from twisted.trial.unittest import SkipTest, SynchronousTestCase
+
+from clients.errors import InvalidData, OutcomeUnknown, Reason, Refused, Retryable
+from clients.gemini import history, wire
+from clients.gemini.executions import Executions, SequenceGap
+from clients.gemini.faults import WrongNonce, error_of
+from clients.gemini.places import Places
+from clients.gemini.signing import payload_of, sign, signed
+from clients.gemini.wire import reading
+from clients.http_link import exact_json
+from tests.clients.test_binance_wire import nonsense
+
+D = Decimal
+FIXTURES = Path(__file__).resolve().parents[3] / "shared" / "fixtures"
+DETAILS: dict[str, Any] = {
+    "symbol": "BTCUSD",
+    "base_currency": "BTC",
+    "quote_currency": "USD",
+    "tick_size": D("1E-8"),
+    "quote_increment": D("0.01"),
+    "min_order_size": "0.00001",
+    "status": "open",
+    "wrap_enabled": False,
+}
+LISTING = wire.listing(DETAILS)
+assert LISTING is not None
+MARKET = wire.market([LISTING])
+ORDER: dict[str, Any] = {
+    "order_id": "106817811",
+    "id": "106817811",
+    "symbol": "btcusd",
+    "exchange": "gemini",
+    "avg_execution_price": "29999.90",
+    "side": "buy",
+    "type": "exchange limit",
+    "timestamp": "1700000000",
+    "timestampms": 1700000000123,
+    "is_live": True,
+    "is_cancelled": False,
+    "executed_amount": "0.1",
+    "client_order_id": "ilp-1",
+    "options": [],
+    "price": "30000.00",
+    "original_amount": "0.5",
+    "remaining_amount": "0.4",
+}
+TRADE: dict[str, Any] = {
+    "price": "30000.00",
+    "amount": "0.1",
+    "timestamp": 1700000000,
+    "timestampms": 1700000000456,
+    "type": "Sell",
+    "aggressor": True,
+    "fee_currency": "USD",
+    "fee_amount": "1.05",
+    "tid": 1034,
+    "order_id": "106817811",
+    "exchange": "gemini",
+    "is_clearing_fill": False,
+    "symbol": "BTCUSD",
+    "client_order_id": "ilp-1",
+}
+EVENT: dict[str, Any] = {
+    "type": "fill",
+    "order_id": "106817811",
+    "event_id": "106817900",
+    "client_order_id": "ilp-1",
+    "api_session": "account-x",
+    "symbol": "btcusd",
+    "side": "buy",
+    "order_type": "exchange limit",
+    "timestamp": "1700000001",
+    "timestampms": 1700000001000,
+    "is_live": True,
+    "is_cancelled": False,
+    "original_amount": "0.5",
+    "executed_amount": "0.1",
+    "remaining_amount": "0.4",
+    "price": "30000.00",
+    "fill": {
+        "trade_id": "1034",
+        "liquidity": "Maker",
+        "price": "30000.00",
+        "amount": "0.1",
+        "fee": "-0.30",
+        "fee_currency": "USD",
+    },
+    "socket_sequence": 0,
+}
+TRANSFER: dict[str, Any] = {
+    "type": "Withdrawal",
+    "status": "Complete",
+    "timestampms": 1700000002000,
+    "eid": 324,
+    "currency": "BTC",
+    "amount": "0.4999",
+    "feeAmount": "0.0001",
+    "feeCurrency": "BTC",
+    "destination": "bc1q",
+    "withdrawalId": "02176a83-a6b1-4202-9b85-1c1c92dd25c4",
+}
+
+
+def fixture(path: str) -> Any:
+    """A recorded conversation, if this checkout lies beside the shared material."""
+    file = FIXTURES / path
+    if not file.exists():
+        raise SkipTest(f"{file} is not here")
+    return json.loads(file.read_text(), parse_float=Decimal)
+
+
+class SigningTests(SynchronousTestCase):
+    """:mod:`clients.gemini.signing`."""
+
+    def test_published_vector(self) -> None:
+        """The example of Gemini's documentation."""
+        payload = (
+            "ewogICAgInJlcXVlc3QiOiAiL3YxL29yZGVyL3N0YXR1cyIsCiAgICAibm9uY2UiOiAxMjM0NTYsCgogICAgIm9yZGVyX2lkIjogMTg4MzQKfQo="
+        )
+        expected = "337cc8b4ea692cfe65b4a85fcc9f042b2e3f702ac956fd098d600ab15705775017beae402be773ceee10719ff70d710f"
+        self.assertEqual(expected, sign("1234abcd", payload))
+
+    def test_payload(self) -> None:
+        """Path, nonce and fields, and nothing else; the headers carry it as it was signed."""
+        payload = payload_of("/v1/order/cancel", 7, {"order_id": 18834})
+        asked = {"request": "/v1/order/cancel", "nonce": "7", "order_id": 18834}
+        self.assertEqual(asked, json.loads(base64.b64decode(payload)))
+        headers = signed("key", "secret", payload)
+        self.assertEqual(("key", payload, sign("secret", payload)), tuple(headers.values()))
+
+
+class FaultTests(SynchronousTestCase):
+    """:func:`error_of`."""
+
+    def test_table(self) -> None:
+        """The documented reasons, and what they mean."""
+        for status, word, reason in (
+            (406, "InsufficientFunds", Reason.FUNDS),
+            (406, "NeverHeardOf", Reason.FUNDS),
+            (400, "InvalidQuantity", Reason.SIZE),
+            (400, "InvalidPrice", Reason.PRICE),
+            (404, "OrderNotFound", Reason.UNKNOWN_ORDER),
+            (404, "EndpointNotFound", Reason.OTHER),
+            (400, "InvalidApiKey", Reason.AUTH),
+            (400, "InvalidSignature", Reason.AUTH),
+            (400, "MissingPayloadHeader", Reason.AUTH),
+            (403, "MissingRole", Reason.AUTH),
+            (403, "NeverHeardOf", Reason.AUTH),
+            (429, "RateLimit", Reason.RATE_LIMIT),
+            (429, "Too Many Requests", Reason.RATE_LIMIT),
+            (400, "MarketNotOpen", Reason.MAINTENANCE),
+            (400, "Maintenance", Reason.MAINTENANCE),
+            (400, "CryptoAddressWhitelistsNotEnabled", Reason.ADDRESS),
+            (400, "InvalidSymbol", Reason.OTHER),
+            (400, "ConflictingOptions", Reason.OTHER),
+            (400, "NeverHeardOf", Reason.OTHER),
+        ):
+            error = error_of("POST /v1/order/new", status, word, "words", is_write=True)
+            self.assertIsInstance(error, Refused, word)
+            assert isinstance(error, Refused)
+            self.assertEqual((reason, f"{word} words"), (error.reason, error.detail))
+
+    def test_what_proves_nothing(self) -> None:
+        """With a status 5xx, maintenance too, an order's outcome is unknown, and a read may be repeated."""
+        for status, word in ((500, "System"), (502, "System"), (503, "Maintenance"), (400, "System")):
+            self.assertIsInstance(error_of("x", status, word, "?", is_write=True), OutcomeUnknown)
+            self.assertIsInstance(error_of("x", status, word, "?", is_write=False), Retryable)
+
+    def test_nonce(self) -> None:
+        """A request whose nonce is refused was not carried out, not even a write."""
+        self.assertIsInstance(error_of("POST /v1/order/new", 400, "InvalidNonce", "?", is_write=True), WrongNonce)
+
+
+class MarketTests(SynchronousTestCase):
+    """Symbols and their steps."""
+
+    def test_listing(self) -> None:
+        """What they call the tick is the step of amounts, with an exponent; found by both names."""
+        details = exact_json(
+            '{"symbol":"BTCUSD","base_currency":"BTC","quote_currency":"USD","tick_size":1E-8,"quote_increment":0.01,"min_order_size":"0.00001"}'
+        )
+        listing = wire.listing(details)
+        assert listing is not None
+        steps = listing.instrument
+        self.assertEqual(
+            (D("0.01"), D("0.00000001"), D("0.00001"), D(0)), (steps.tick, steps.lot, steps.min_quantity, steps.min_value)
+        )
+        self.assertEqual(("btcusd", "btcusd"), (listing.symbol, wire.symbol_of("BTC/USD")))
+        self.assertEqual("BTC/USD", MARKET.contract("btcusd"))
+        self.assertEqual("etheur", MARKET.contract("etheur"))
+
+    def test_perpetual_contracts(self) -> None:
+        """They are no spot."""
+        self.assertIsNone(wire.listing({**DETAILS, "symbol": "BTCGUSDPERP", "product_type": "swap"}))
+
+    def test_recorded_symbols(self) -> None:
+        """The documentation's own rows name the symbols as we do."""
+        for contract, recorded in fixture("markets/gemini.json").items():
+            self.assertEqual(recorded["id"], wire.symbol_of(contract))
+
+    def test_fees(self) -> None:
+        """Basis points are shares."""
+        told = {"api_maker_fee_bps": 10, "api_taker_fee_bps": D("35.5"), "web_maker_fee_bps": 25}
+        self.assertEqual({"maker": D("0.001"), "taker": D("0.00355")}, wire.fees(told))
+
+
+class RecordedTests(SynchronousTestCase):
+    """Recorded conversations."""
+
+    def test_requests(self) -> None:
+        """Where ccxt asks for books and bars, we do."""
+        urls = {
+            case["method"]: urlsplit(case["url"]).path
+            for cases in fixture("request/gemini.json")["methods"].values()
+            for case in cases
+        }
+        self.assertEqual(f"/v1/book/{wire.symbol_of('BTC/USDT')}", urls["fetchOrderBook"])
+        self.assertEqual(f"/v2/candles/{wire.symbol_of('BTC/USDT')}/{wire.FRAMES['minute']}", urls["fetchOHLCV"])
+
+    def test_bars(self) -> None:
+        """Recorded bars are understood, bare numbers as exactly what was written."""
+        for case in fixture("response/gemini.json")["methods"]["fetchOHLCV"]:
+            for row, (opened, first, high, low, last, volume) in zip(case["httpResponse"], case["parsedResponse"], strict=True):
+                bar = wire.candle(row, "BTC/USDT", "hour")
+                expected = (opened * 1000, first, high, low, last, volume)
+                names = ("open_timestamp", "open", "high", "low", "close", "volume")
+                self.assertEqual(expected, tuple(bar[name] for name in names))  # type: ignore[literal-required]
+
+
+class OrderTests(SynchronousTestCase):
+    """Orders, executions, transfers."""
+
+    def test_order(self) -> None:
+        """What is left, whose it is, when it was placed."""
+        shape = wire.order(ORDER, MARKET)
+        names = ("id", "contract", "side", "price", "quantity", "quantity_left", "is_cancelled", "timestamp", "client_id")
+        expected = ("106817811", "BTC/USD", "BUY", D(30000), D("0.5"), D("0.4"), False, 1700000000123000, "ilp-1")
+        self.assertEqual(expected, tuple(shape.get(name) for name in names))
+        self.assertEqual(D(0), wire.order({**ORDER, "type": "exchange stop limit"}, MARKET)["price"])
+
+    def test_fill(self) -> None:
+        """Fees as they were taken; both sides of a trade of ours with ourselves are two."""
+        shape = wire.fill(TRADE, MARKET)
+        self.assertEqual(("106817811-1034", "SELL", {"USD": D("1.05")}), (shape["id"], shape["side"], shape["fees"]))
+        self.assertEqual({}, wire.fill({**TRADE, "fee_amount": "0.00"}, MARKET)["fees"])
+        self.assertNotEqual(shape["id"], wire.fill({**TRADE, "order_id": "106817812"}, MARKET)["id"])
+
+    def test_broken_trade(self) -> None:
+        """One that was taken back wholly never was; one that was reversed by hand is still part of the balance."""
+        self.assertEqual([True, False, False], [wire.is_broken({**TRADE, "break": word}) for word in ("full", "manual", "")])
+
+    def test_transfer(self) -> None:
+        """What left, its fee besides, by the venue's own id; what is not complete is not ours yet."""
+        (shape,) = history.transfer(TRANSFER)
+        names = ("id", "type", "direction", "quantity", "fee", "reference", "state")
+        expected = ("transfer-324", "Withdrawal", "debit", D("0.4999"), D("0.0001"), TRANSFER["withdrawalId"], "done")
+        self.assertEqual(expected, tuple(shape.get(name) for name in names))
+        deposit = {**TRANSFER, "type": "Deposit", "feeAmount": "0"}
+        for status, state in (("Advanced", "done"), ("Complete", "done"), ("Processing", "pending"), ("Failed", "cancelled")):
+            self.assertEqual(state, history.transfer({**deposit, "status": status})[0]["state"])
+        self.assertRaises(ValueError, history.transfer, {**TRANSFER, "type": "Whatever"})
+
+    def test_fee_in_another_currency(self) -> None:
+        """It is a posting of its own."""
+        told, fee = history.transfer({**TRANSFER, "currency": "USDC", "feeCurrency": "ETH"})
+        self.assertEqual(
+            (D(0), "ETH", "Fee", "debit", D("0.0001")),
+            (told["fee"], *(fee[k] for k in ("contract", "type", "direction", "quantity"))),
+        )
+
+
+class EventTests(SynchronousTestCase):
+    """:class:`Executions`."""
+
+    def setUp(self) -> None:
+        self.executions = Executions()
+
+    def hear(self, *changes: dict[str, Any]) -> Any:
+        """Messages of one event each, numbered from 0."""
+        return [
+            self.executions.hear([{**EVENT, "socket_sequence": number, **change}], MARKET)
+            for number, change in enumerate(changes)
+        ]
+
+    def test_fill_is_not_filled(self) -> None:
+        """Only the amounts tell how far an order is; a rebate is a negative fee; the id is that of the history."""
+        ((news,),) = self.hear({})
+        assert news.order is not None
+        assert news.fill is not None
+        self.assertEqual((D("0.4"), False), (news.order["quantity_left"], news.order["is_cancelled"]))
+        self.assertEqual(("106817811-1034", {"USD": D("-0.30")}), (news.fill["id"], news.fill["fees"]))
+        self.assertEqual(wire.fill(TRADE, MARKET)["id"], news.fill["id"])
+
+    def test_life_of_an_order(self) -> None:
+        """Accepted without amounts, cancelled, closed; it keeps the time of its first event."""
+        accepted = {name: value for name, value in EVENT.items() if not name.startswith(("executed", "remaining", "fill"))}
+        self.executions.hear([{**accepted, "type": "accepted", "timestampms": 1}], MARKET)
+        ((news,),) = [self.executions.hear([{**EVENT, "type": "cancelled", "is_cancelled": True, "socket_sequence": 1}], MARKET)]
+        assert news.order is not None
+        self.assertEqual((1000, True, None), (news.order["timestamp"], news.order["is_cancelled"], news.fill))
+
+    def test_what_is_no_order(self) -> None:
+        """A refused order and a refused cancel are told by the answers to them."""
+        self.assertEqual([[], []], self.hear({"type": "rejected"}, {"type": "cancel_rejected"}))
+
+    def test_order_by_value(self) -> None:
+        """A person may buy for so many dollars: such an order has no amount, but its fills count."""
+        bought = {name: value for name, value in EVENT.items() if name not in ("original_amount", "price")}
+        (news,) = self.executions.hear([{**bought, "order_type": "market buy"}], MARKET)
+        assert news.fill is not None
+        self.assertEqual((None, D("0.1")), (news.order, news.fill["quantity"]))
+
+    def test_numbers(self) -> None:
+        """One by one from 0, heartbeats too; a gap, a repeat and a start elsewhere are errors, and a connection begins anew."""
+        self.executions.hear([{**EVENT, "socket_sequence": 0}, {**EVENT, "socket_sequence": 1}], MARKET)
+        self.executions.hear([{**EVENT, "socket_sequence": 2}, {**EVENT, "socket_sequence": 2}], MARKET)
+        self.executions.count({"type": "heartbeat", "socket_sequence": 3})
+        for wrong in (5, 3, 0):
+            self.assertRaises(SequenceGap, self.executions.count, {"socket_sequence": wrong})
+        self.executions.restart()
+        self.assertRaises(SequenceGap, self.executions.count, {"socket_sequence": 1})
+        self.executions.count({"socket_sequence": 0})
+
+    def test_other_accounts_of_a_master_key(self) -> None:
+        """They are counted and not told."""
+        executions = Executions("primary")
+        events = [{**EVENT, "account_name": name, "socket_sequence": n} for n, name in enumerate(("primary", "other"))]
+        self.assertEqual(1, len(executions.hear(events, MARKET)))
+
+
+class NonsenseTests(SynchronousTestCase):
+    """Whatever comes: a named error, or numbers that are numbers."""
+
+    def check(self, call: Any, *arguments: Any) -> None:
+        """It is InvalidData, or every number in the result is finite and exact."""
+        try:
+            with reading("fuzz"):
+                result = call(*arguments)
+        except InvalidData:
+            return
+        self.check_numbers(result)
+
+    def check_numbers(self, value: Any) -> None:
+        """No float, no NaN, anywhere."""
+        if isinstance(value, dict):
+            for item in value.values():
+                self.check_numbers(item)
+        elif isinstance(value, list | tuple):
+            for item in value:
+                self.check_numbers(item)
+        else:
+            self.assertNotIsInstance(value, float)
+            if isinstance(value, Decimal):
+                self.assertTrue(value.is_finite())
+
+    @given(st.sampled_from([ORDER, TRADE, EVENT, TRANSFER]), st.data(), nonsense)
+    def test_one_field_spoiled(self, good: dict[str, Any], data: st.DataObject, bad: Any) -> None:
+        """Any one field replaced by anything, or missing."""
+        name = data.draw(st.sampled_from(sorted(good)))
+        missing = {each: value for each, value in good.items() if each != name}
+        for spoiled in ({**good, name: bad}, missing):
+            self.check(wire.order, spoiled, MARKET)
+            self.check(wire.fill, spoiled, MARKET)
+            self.check(lambda each: [[news.order, news.fill] for news in Executions().hear([each], MARKET)], spoiled)
+            self.check(history.transfer, spoiled)
+
+    @given(st.sampled_from(sorted(EVENT["fill"])), nonsense)
+    def test_fill_spoiled(self, name: str, bad: Any) -> None:
+        """Any field of an execution replaced by anything."""
+        spoiled = {**EVENT, "fill": {**EVENT["fill"], name: bad}}
+        self.check(lambda each: [[news.order, news.fill] for news in Executions().hear([each], MARKET)], spoiled)
+
+    @given(nonsense)
+    def test_anything_at_all(self, bad: Any) -> None:
+        """A payload that is something else altogether."""
+        for call in (wire.symbols, wire.positions, wire.fees, wire.book, history.transfer):
+            self.check(call, bad)
+        self.check(lambda each: Executions().hear(each, MARKET) and None, bad)
+        self.check(lambda each: Executions().hear([each], MARKET) and None, bad)
+        self.check(lambda each: wire.listing(each) and None, bad)
+        self.check(wire.order, bad, MARKET)
+        self.check(wire.candle, bad, "BTC/USD", "day")
+        self.check(wire.candle, [1, bad, bad, bad, bad, bad], "BTC/USD", "day")
+        self.check(wire.book, {"bids": [{"price": bad, "amount": bad}], "asks": [bad]})
+        self.check(wire.positions, [{"currency": "BTC", "amount": bad, "available": bad}])
+        self.check(wire.fees, {"api_maker_fee_bps": bad, "api_taker_fee_bps": bad})
+        self.check(lambda row: [wire.changes({"changes": row}).bids], [bad])
+        self.check(lambda row: [wire.changes({"changes": row}).bids], [["buy", bad, bad]])
+
+    @given(st.sampled_from(sorted(DETAILS)), nonsense)
+    def test_details_spoiled(self, name: str, bad: Any) -> None:
+        """A step is a positive number or an error."""
+        try:
+            with reading("fuzz"):
+                listing = wire.listing({**DETAILS, name: bad})
+        except InvalidData:
+            return
+        if listing is not None:
+            self.assertTrue(listing.instrument.tick > 0 and listing.instrument.lot > 0)
+
+
+class PlacesTests(SynchronousTestCase):
+    """:class:`Places`."""
+
+    def test_home(self) -> None:
+        """Without an endpoint it is the real one, whose rates are kept."""
+        places = Places.of("", {})
+        self.assertEqual(
+            ("https://api.gemini.com", "wss://api.gemini.com", True), (places.rest, places.sockets, places.has_limits)
+        )
+        self.assertEqual(("rising", 100, 30.0, ()), (places.nonce, places.depth, places.audit, places.contracts))
+
+    def test_elsewhere(self) -> None:
+        """Another endpoint has its sockets beside it, and no limits unless they are wanted."""
+        options = {"network_usdc": "ethereum", "contracts": "BTC/USD, ETH/USD", "nonce": "time", "account": "primary"}
+        places = Places.of("http://127.0.0.1:8080/", options)
+        self.assertEqual(("ws://127.0.0.1:8080", False), (places.sockets, places.has_limits))
+        self.assertEqual(({"USDC": "ethereum"}, ("BTC/USD", "ETH/USD")), (places.networks, places.contracts))
+        self.assertEqual(("time", "primary"), (places.nonce, places.account))
+
+    def test_what_is_refused(self) -> None:
+        """Plain http elsewhere, misspelt options, nonces, depths and times that there are not."""
+        for endpoint, options in (
+            ("http://api.gemini.com", {}),
+            ("", {"ws_endpont": "wss://api.gemini.com"}),
+            ("", {"ws_endpoint": "ws://api.gemini.com"}),
+            ("", {"nonce": "dates"}),
+            ("", {"limits": "maybe"}),
+            ("", {"depth": "0"}),
+            ("", {"depth": "many"}),
+            ("", {"audit": "0.5"}),
+            ("", {"audit": "86400"}),
+            ("", {"contracts": "BTCUSD"}),
+        ):
+            self.assertRaises(ValueError, Places.of, endpoint, options)
