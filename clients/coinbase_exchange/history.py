@@ -16,14 +16,9 @@ from model.shapes import TransactionShape, TransactionType
 
 State = Literal["done", "pending", "cancelled"]
 
-#: Of ledger entries; others are told as Other.
-TYPES: Mapping[str, TransactionType] = {
-    "match": "Trade",
-    "conversion": "Trade",
-    "fee": "Fee",
-    "rebate": "Fee",
-    "transfer": "Transfer",
-}
+#: Of ledger entries; others (conversions between dollars and their coins, too) are told as Other. The fee of a trade has an entry
+#: of its own, and is a part of the trade all the same: its execution tells it.
+TYPES: Mapping[str, TransactionType] = {"match": "Trade", "fee": "Trade", "rebate": "Fee", "transfer": "Transfer"}
 _FUNDINGS = ("deposit", "withdraw")
 
 
