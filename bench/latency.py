@@ -1,18 +1,18 @@
 """How fast the pool answers: from a book frame of the source to an order at the target, from a fill to its hedge.
 
-``python -m bench.latency`` runs the venues here and the pool in a process of its own, over loopback sockets, with its ledger
-on disk, at 100 book updates a second. Both times of each pair are taken here, by one clock, at the moment the venue has
-written the frame and the moment an order has reached its book; so both ways over the wire are in them. The floor is an echo
-between the same two kinds of process. The venues answer at once: what a real one takes is not ours to measure.
+``python -m bench.latency`` runs the venues here and the pool, ``python ilp.py`` as everybody runs it, in a process of its own,
+over loopback sockets, with its ledger on disk, at 100 book updates a second. Both times of each pair are taken here, by one
+clock, at the moment the venue has written the frame and the moment an order has reached its book; so both ways over the wire
+are in them. The floor is an echo between the same two kinds of process. The venues answer at once: what a real one takes is
+not ours to measure.
 
 tick_to_cancel: from the frame that makes a quote dangerous to that quote being gone; tick_to_quote: to its replacement being
-there, one more round trip and one flush of the ledger to disk later; disk_flush: what one such flush takes on this machine.
+there, which leaves as soon as the cancel is confirmed; disk_flush: what one flush of the ledger takes on this machine.
+``--viewers 200``: all of it again while so many browsers look at the console, in turns, and the ratio of the two.
 """
 
 import argparse
-import json
 import os
-import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterable, Mapping
@@ -22,6 +22,7 @@ from pathlib import Path
 from statistics import quantiles
 from typing import Any
 
+import treq
 from autobahn.twisted.websocket import (
     WebSocketClientFactory,
     WebSocketClientProtocol,
@@ -30,21 +31,17 @@ from autobahn.twisted.websocket import (
 )
 from twisted.internet import reactor as process_reactor
 from twisted.internet.defer import Deferred
-from twisted.internet.protocol import ProcessProtocol
 from twisted.internet.task import LoopingCall, deferLater, react
+from twisted.web.http_headers import Headers
 
-from clients.surroundings import Surroundings
+from bench.processes import Child
 from model.order import Side
-from runtime import wiring
-from runtime.config import load
-from runtime.service import until_stopped
 from sandbox.events import Change, Event, OrderChanged
 from sandbox.service import SPUTNIK_PASSWORD, USER, Sandbox
 from sandbox.sputnik_feeds import Pace
 from sandbox.sputnik_front import SputnikFront
 from sandbox.sputnik_server import SputnikOptions
-from tests.whole.running import EXAMPLE, ROOT, edited
-from trader.machine import READY
+from tests.whole.running import EXAMPLE, edited
 
 D = Decimal
 MAKER, RIVAL, CUSTOMER = "maker of BTC/USD", "maker of BTC/HUF", "customer-1"
@@ -53,13 +50,17 @@ PRICE = D(65_000)
 UPDATES, JUMP = 100, D("0.004")
 #: Seconds between two things that are measured: the pool has long come to rest by then.
 REST = 0.35
+#: How often the comparison with viewers changes between the two.
+TURNS = 4
+LOGIN = "operator / heron-copper-41-quay"
+ASKING = Headers({"X-Requested-With": ["bench"]})
+WORLD: Mapping[str, str] = {"clock": "paused", "customers_per_day": "0", "trades_per_day": "0"}
 CHANGES: Mapping[str, str] = {
     "trader.hedge": "immediate",
     "limits.transfers": "off",
     "limits.max_orders_per_minute": "100000",
-    "sandbox.clock": "paused",
-    "sandbox.customers_per_day": "0",
-    "sandbox.trades_per_day": "0",
+    "webserver.port": "0",
+    "users.operator": LOGIN.partition(" / ")[2],
 }
 
 
@@ -76,12 +77,12 @@ class TimedFront(SputnikFront):
 class Venues:
     """The sandbox, a source price that the bench moves, and a stopwatch on our orders."""
 
-    def __init__(self, config: Path, reactor: Any) -> None:
+    def __init__(self, reactor: Any) -> None:
         def now() -> datetime:
             return datetime.now(UTC)
 
         self._reactor = reactor
-        self.sandbox = Sandbox(load(config).sandbox or {}, reactor, now)
+        self.sandbox = Sandbox(WORLD, reactor, now)
         self.source, self.target = self.sandbox.world.venues["kraken"], self.sandbox.world.venues["sputnik"]
         users, options = {USER: SPUTNIK_PASSWORD}, SputnikOptions(pace=Pace().scaled(0))
         self.front = TimedFront(self.target, users, self.sandbox.faults, reactor, now, options)
@@ -167,20 +168,7 @@ class Venues:
         return found
 
 
-class _Child(ProcessProtocol):
-    """A process of the bench; what it writes goes to our standard error."""
-
-    def __init__(self) -> None:
-        self.over: Deferred[None] = Deferred()
-
-    def errReceived(self, data: bytes) -> None:
-        sys.stderr.write(data.decode())
-
-    def processEnded(self, _reason: Any) -> None:
-        self.over.callback(None)
-
-
-async def floor(reactor: Any, count: int) -> list[float]:
+async def floor(reactor: Any, lost: Callable[[], object], count: int) -> list[float]:
     """Milliseconds that a book-sized frame takes to another process and back, 100 times a second."""
     answers: list[Deferred[float]] = []
     opened: Deferred[Any] = Deferred()
@@ -195,7 +183,7 @@ async def floor(reactor: Any, count: int) -> list[float]:
     factory: Any = WebSocketServerFactory(reactor=reactor)
     factory.protocol = Peer
     port = reactor.listenTCP(0, factory, interface="127.0.0.1")
-    child = _spawn(reactor, "--echo", str(port.getHost().port))
+    child = Child(reactor, lost, "-m", "bench.latency", "--echo", str(port.getHost().port))
     peer = await opened
     found = []
     for _ in range(count):
@@ -205,8 +193,7 @@ async def floor(reactor: Any, count: int) -> list[float]:
         peer.sendMessage(b"x" * 1500)  # as long as a book update
         found.append(1e3 * (await answer - began))
         await deferLater(reactor, 1 / UPDATES, lambda: None)
-    peer.sendClose()
-    await child.over
+    await child.end()
     await port.stopListening()
     return found
 
@@ -219,38 +206,52 @@ def echo(port: int) -> None:
         def onMessage(self, payload: bytes, is_binary: bool) -> None:
             self.sendMessage(payload, is_binary)  # type: ignore[no-untyped-call]
 
-        def onClose(self, *_reason: Any) -> None:
-            reactor.stop()
-
     factory: Any = WebSocketClientFactory(f"ws://127.0.0.1:{port}", reactor=reactor)
     factory.protocol = Peer
     reactor.connectTCP("127.0.0.1", port, factory)
     reactor.run()
 
 
-def run_pool(config: Path, endpoints: Mapping[str, str], keys: Mapping[str, tuple[str, str]]) -> None:
-    """Be the pool: START as soon as it is READY, until we are ended."""
-    chosen, surroundings = load(config), Surroundings(process_reactor)
-    book_keeper = wiring.ledger(chosen, surroundings)
-    pool = wiring.pool(chosen, wiring.clients(chosen, surroundings, endpoints, keys), book_keeper, surroundings)
+class Pool:
+    """The pool on these venues: ``python ilp.py``."""
 
-    def start() -> None:
-        if pool.state == READY:
-            pool.start("the bench")
+    def __init__(self, folder: Path, sandbox: Sandbox, reactor: Any, lost: Callable[[], object]) -> None:
+        text, _, _ = EXAMPLE.read_text(encoding="utf-8").partition("# The simulated exchanges, started inside")
+        config = folder / "pool.ini"
+        config.write_text(edited(text, {**CHANGES, **self._places(folder, sandbox)}), encoding="utf-8")
+        config.chmod(0o600)
+        self.process = Child(reactor, lost, "ilp.py", "--config", str(config))
+        self.url = ""
+        self._reactor = reactor
+        self._lost = lost
 
-    async def run() -> None:
-        await book_keeper.open()
-        pool.open()
-        LoopingCall(start).start(0.1)
+    @staticmethod
+    def _places(folder: Path, sandbox: Sandbox) -> dict[str, str]:
+        found = {"ledger.url": f"sqlite:///{folder}/ledger.sqlite", "fiat_connection.endpoint": sandbox.endpoints["ecb"]}
+        for place, venue in (("source", "kraken"), ("target", "sputnik")):
+            id, secret = sandbox.credentials[venue]
+            wanted = {"endpoint": sandbox.endpoints[venue], "id": id, "secret": secret}
+            found |= {f"{place}_connection.{key}": value for key, value in wanted.items()}
+        return found
 
-    until_stopped(run, pool.close)
+    async def start(self) -> None:
+        """START, as soon as it is READY."""
+        self.url = await self.process.said(r"console: (http://\S+?)/?$")
+        name, _, password = LOGIN.partition(" / ")
+        code = 0
+        while code != 200:
+            await deferLater(self._reactor, 0.2)
+            answer = await treq.post(
+                f"{self.url}/api/start", auth=(name, password), headers=Headers({"X-Requested-With": ["bench"]})
+            )
+            await answer.content()
+            code = answer.code
 
-
-def _spawn(reactor: Any, *arguments: str) -> _Child:
-    child = _Child()
-    command = [sys.executable, "-m", "bench.latency", *arguments]
-    reactor.spawnProcess(child, sys.executable, command, dict(os.environ), str(ROOT), childFDs={0: "w", 1: "r", 2: "r"})
-    return child
+    async def viewed_by(self, count: int) -> Child:
+        """So many browsers look at its console, until the child that they are is ended."""
+        viewers = Child(self._reactor, self._lost, "-m", "bench.viewers", self.url, LOGIN, str(count))
+        await viewers.said("^(watching)$")
+        return viewers
 
 
 def flush(folder: Path, count: int) -> list[float]:
@@ -265,32 +266,48 @@ def flush(folder: Path, count: int) -> list[float]:
     return found
 
 
-async def measure(reactor: Any, count: int) -> None:
+async def measure(reactor: Any, lost: Callable[[], object], count: int, viewers: int) -> None:
     """All of it, printed."""
-    least = _middle(await floor(reactor, 300))
+    least = _middle(await floor(reactor, lost, 300))
     with tempfile.TemporaryDirectory() as name:
-        folder = Path(name)
-        config = folder / "pool.ini"
-        url = {"ledger.url": f"sqlite:///{folder}/ledger.sqlite"}
-        config.write_text(edited(EXAMPLE.read_text(encoding="utf-8"), {**CHANGES, **url}), encoding="utf-8")
-        print(_line("disk_flush_ms", flush(folder, 100)))
-        venues = Venues(config, reactor)
+        print(_line("disk_flush_ms", flush(Path(name), 100)))
+        venues = Venues(reactor)
         await venues.start()
-        where = json.dumps([str(config), dict(venues.sandbox.endpoints), dict(venues.sandbox.credentials)])
-        child = _spawn(reactor, "--pool", where)
+        pool = Pool(Path(name), venues.sandbox, reactor, lost)
+        await pool.start()
         await venues.ticks(5)  # everything is slow the first time
         cancels, quotes = await venues.ticks(count)
         hedges = await venues.fills(count)
-        child.transport.signalProcess("TERM")  # type: ignore[union-attr]
-        await child.over
+        for what, found in (("tick_to_cancel_ms", cancels), ("tick_to_quote_ms", quotes), ("fill_to_hedge_ms", hedges)):
+            print(f"{_line(what, found)} floor {least:.1f}", flush=True)
+        if viewers:
+            await compare(venues, pool, count, viewers)
+        await pool.process.end()
         await venues.stop()
-    for what, found in (("tick_to_cancel_ms", cancels), ("tick_to_quote_ms", quotes), ("fill_to_hedge_ms", hedges)):
-        print(f"{_line(what, found)} floor {least:.1f}")
+
+
+async def compare(venues: Venues, pool: Pool, count: int, viewers: int) -> None:
+    """The same ticks without and with viewers, in turns, so that a busy minute of the machine hits both."""
+    alone: list[float] = []
+    watched: list[float] = []
+    for _ in range(TURNS):
+        alone += (await venues.ticks(count // TURNS))[1]
+        browsers = await pool.viewed_by(viewers)
+        watched += (await venues.ticks(count // TURNS))[1]
+        await browsers.end()
+    print(_line("tick_to_quote_ms, nobody looking", alone))
+    print(_line(f"tick_to_quote_ms, {viewers} viewers", watched))
+    ratios = [b / a for a, b in zip(_cuts(alone), _cuts(watched), strict=True)]
+    print(f"viewers_ratio: p50 {ratios[49]:.2f} p99 {ratios[98]:.2f}")
 
 
 def _line(what: str, found: Iterable[float]) -> str:
-    cuts = quantiles(found, n=100)
+    cuts = _cuts(found)
     return f"{what}: p50 {cuts[49]:.1f} p99 {cuts[98]:.1f}"
+
+
+def _cuts(found: Iterable[float]) -> list[float]:
+    return quantiles(found, n=100)
 
 
 def _middle(found: list[float]) -> float:
@@ -302,15 +319,22 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--count", type=int, default=60, help="how many times each thing is measured")
     parser.add_argument("--echo", type=int, help=argparse.SUPPRESS)
-    parser.add_argument("--pool", help=argparse.SUPPRESS)
+    parser.add_argument("--viewers", type=int, default=0, help="how many browsers look at the console in a second part")
     options = parser.parse_args()
     if options.echo:
         echo(options.echo)
-    elif options.pool:
-        config, endpoints, keys = json.loads(options.pool)
-        run_pool(Path(config), endpoints, {name: (id, secret) for name, (id, secret) in keys.items()})
-    else:
-        react(lambda reactor: Deferred.fromCoroutine(measure(reactor, options.count)))
+        return
+
+    def run(reactor: Any) -> "Deferred[None]":
+        work: Deferred[None] = Deferred()
+
+        def lost() -> None:
+            work.cancel()
+
+        work = Deferred.fromCoroutine(measure(reactor, lost, options.count, options.viewers))
+        return work
+
+    react(run)
 
 
 if __name__ == "__main__":

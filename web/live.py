@@ -1,8 +1,9 @@
 """Live pages: each viewer's browser is sent the newest rendering of its page, never a queue of old ones.
 
 A page is rendered once for all its viewers, at most four times a second, and only while somebody looks. Pages are drawn one
-a turn of the reactor, and drawing takes a tenth of its time at most: the trading loop comes first. A viewer who reads
-slowly misses renderings instead of piling them up; one who reads nothing for a minute is cut off, and reconnects when it can.
+a turn of the reactor and sent to a few viewers a turn, and both together take a twentieth of its time at most: the trading
+loop comes first. A viewer who reads slowly misses renderings instead of piling them up; one who reads nothing for a minute
+is cut off, and reconnects when it can.
 """
 
 from collections.abc import Callable
@@ -20,8 +21,10 @@ SHORTEST, LONGEST = 0.25, 1.0
 #: Seconds between two comments that keep an unchanged page's connection open, and until a stuck viewer is dropped.
 HEARTBEAT, STUCK = 15.0, 60.0
 MAX_VIEWERS = 500
-#: After drawing a page the reactor is left to others for so many times as long as that took.
-REST = 9.0
+#: After drawing or sending a page the reactor is left to others for so many times as long as that took.
+REST = 19.0
+#: So many viewers are sent a page in one turn.
+AT_ONCE = 10
 
 
 @implementer(IPushProducer)
@@ -87,6 +90,7 @@ class Live:
         self._timer: IDelayedCall | None = None
         self._shown_at = self._free_at = 0.0
         self._waiting: list[str] = []
+        self._audience: list[tuple[Viewer, bytes]] = []
         self._drawn: dict[str, tuple[float, bytes]] = {}
 
     @property
@@ -96,7 +100,7 @@ class Live:
 
     def changed(self) -> None:
         """Something to show has changed: bring the next rendering forward."""
-        if self._timer is not None and not self._waiting:
+        if self._timer is not None and not self._waiting and not self._audience:
             due = max(0.0, max(self._shown_at + SHORTEST, self._free_at) - self._clock.seconds())
             if self._timer.getTime() - self._clock.seconds() > due:
                 self._timer.reset(due)
@@ -135,16 +139,21 @@ class Live:
         self._draw()
 
     def _draw(self) -> None:
-        """The next page that waits; when none does, everything anew in a while."""
+        """Send what is drawn to the next viewers, or draw the next page that waits; when all is done, all anew in a while."""
         self._timer = None
         began = self._clock.seconds()
-        if self._waiting:
+        if self._audience:
+            now, self._audience = self._audience[:AT_ONCE], self._audience[AT_ONCE:]
+            for viewer, event in now:
+                if viewer in self._viewers:
+                    viewer.show(event)
+        elif self._waiting:
             self._show(self._waiting.pop())
         if not self._viewers:
             return
         rest = (self._clock.seconds() - began) * REST
         self._free_at = self._clock.seconds() + rest
-        if self._waiting:
+        if self._audience or self._waiting:
             self._timer = self._clock.callLater(rest, self._draw)
         else:
             self._timer = self._clock.callLater(max(rest, LONGEST), self._tick)
@@ -156,8 +165,7 @@ class Live:
             # A page that cannot be drawn must not end the streams of those that can; it is tried again at the next tick.
             self.log.failure("the live page {page} cannot be drawn", page=page)
             return
-        for viewer in [viewer for viewer in self._viewers if viewer.page == page]:
-            viewer.show(event)
+        self._audience = [(viewer, event) for viewer in self._viewers if viewer.page == page]
 
     def _event(self, page: str) -> bytes:
         lines = self._render(page).splitlines()
@@ -175,7 +183,7 @@ class Live:
     def _forget(self, viewer: Viewer) -> None:
         self._viewers.pop(viewer, None)
         if not self._viewers:
-            self._waiting = []
+            self._waiting, self._audience = [], []
             timer, self._timer = self._timer, None
             if timer is not None:
                 timer.cancel()
