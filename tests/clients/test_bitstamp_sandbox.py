@@ -6,6 +6,7 @@ from decimal import Decimal
 from clients.bitstamp import account, client, streams
 from clients.errors import OutcomeUnknown, Reason, Refused, Retryable
 from model.order import Side
+from sandbox.candles import Bar
 from sandbox.faults import Kind
 from tests.clients import sandbox_venue, trouble
 from tests.clients.bitstamp_venues import CONTRACT, SandboxBitstamp
@@ -177,6 +178,16 @@ class BitstampInTrouble(trouble.InTrouble):
         moved = {ticker: self.moved(shapes, ticker) for ticker in ("BTC", "USD")}
         accounts = self.sandbox.venue.accounts
         self.assertEqual({ticker: accounts.balance("pool", ticker) for ticker in moved}, moved)
+
+    async def test_bars_of_more_than_one_answer(self) -> None:
+        """A long history is asked for in parts, none of which is missing, and begins where it is asked to."""
+        end = now().replace(second=0, microsecond=0)
+        past = [Bar(int((end - timedelta(minutes=n)).timestamp()), *[D(50_000 + n)] * 4, D(1), D(50_000)) for n in range(1, 50)]
+        self.sandbox.venue.histories[CONTRACT].load(past)
+        self.patch(client, "MOST_BARS", 7)
+        await self.exchange.connect()
+        bars = await self.exchange.getOHLCVHistory(CONTRACT, "minute", end - timedelta(minutes=40), end)
+        self.assertEqual([D(50_000 + n) for n in range(40, 0, -1)], [bar["close"] for _, bar in sorted(bars.items())])
 
     async def test_withdrawal_that_came_to_nothing(self) -> None:
         """It is told as what left and what came back."""
