@@ -4,6 +4,7 @@
 #   make setup  only set up .venv                      make lint   ruff, mypy, import contracts
 #   make bench  measure (a minute)                      make bench-long   the rest of the measurements
 #   make bench-arena  a month of trading against the peers' rules, ten times (a quarter of an hour)
+#   make matrix  a pool between each two native clients, books compared (a quarter of an hour; VENUES=a,b DURATION=20)
 #   make chaos  kill the pool 200 times and compare it with the truth (KILLS=20 SEED=7 POSTGRES=own ...)
 #   make lock   refresh the locks (UPGRADE=--upgrade for newer versions)
 
@@ -12,6 +13,8 @@ UPGRADE ?=
 KILLS ?= 200
 SEED ?= random
 POSTGRES ?=
+VENUES ?=
+DURATION ?= 60
 
 BIN := .venv/bin
 # The pip of the system, working on .venv: Debian's python3 comes without ensurepip, so .venv has none of its own.
@@ -19,7 +22,7 @@ INSTALL := $(PYTHON) -m pip --python $(BIN)/python install --disable-pip-version
 COMPILE := $(BIN)/uv pip compile --quiet --generate-hashes --no-emit-index-url --no-emit-find-links --python-version 3.11 \
 	--custom-compile-command "make lock" $(UPGRADE)
 
-.PHONY: setup setup-test run test lint format bench bench-long bench-arena lock clean
+.PHONY: setup setup-test run test lint format bench bench-long bench-arena chaos matrix lock clean
 
 setup: .venv/run.stamp
 
@@ -54,6 +57,9 @@ bench-arena: .venv/test.stamp
 
 chaos: .venv/test.stamp
 	$(BIN)/python -m tests.chaos.campaign --kills $(KILLS) --seed $(SEED) $(if $(POSTGRES),--postgres $(POSTGRES))
+
+matrix: .venv/test.stamp
+	$(BIN)/python -m tests.matrix.run --seconds $(DURATION) $(if $(VENUES),--venues $(VENUES))
 
 lock: .venv/lock.stamp
 	$(COMPILE) requirements/test.in --output-file requirements/test.txt

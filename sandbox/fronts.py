@@ -177,8 +177,10 @@ def _bitfinex_rules(place: Place) -> Rules:
 def _sputnik_rules(place: Place) -> Rules:
     """A Sputnik's: everything in whole wire units, one fee for both sides, self-trades, whole orders reserved."""
     _, taker = place.fees
+    # A lot at a tick is a whole cent, else a trade would lose a part of one.
+    lot = max(Decimal("0.0001"), _CENT / place.tick)
     return Rules(
-        place.instruments(Decimal("0.0001"), Decimal(0), Decimal(0), Decimal("0.01")),
+        place.instruments(lot, Decimal(0), Decimal(0), Decimal("0.01")),
         place.currencies(_CENT),
         FeeSchedule(taker, taker, _CENT),
         {"BTC": WithdrawalFee(place.btc_fee)},

@@ -200,16 +200,16 @@ _SHARE = _amount("0", "0.5", "share")
 _PORT = _whole(0, 65_535)
 _DELAY = _number(0, 1e7, "world seconds")
 #: Venues that can be the source or the target.
-_SPOT = ("kraken", "binance", "coinbase_exchange", "gemini", "bitstamp", "bitfinex")
+_VENUES = ("kraken", "sputnik", "binance", "coinbase_exchange", "gemini", "bitstamp", "bitfinex")
 
 #: Each key: its field and how its text is read.
 _KEYS: Mapping[str, tuple[str, Callable[[str], Any]]] = {
     "seed": ("seed", _whole(0, 2**63)),
     "speed": ("speed", _number(0.01, 1_000, "world seconds per second")),
     "clock": ("is_paused", _word(running=False, paused=True)),
-    **{f"{front}_port": (f"{front}_port", _PORT) for front in (*_SPOT, "sputnik", "ecb", "control")},
-    "source_front": ("source_front", _choice(*_SPOT)),
-    "target_front": ("target_front", _choice("sputnik", *_SPOT)),
+    **{f"{front}_port": (f"{front}_port", _PORT) for front in (*_VENUES, "ecb", "control")},
+    "source_front": ("source_front", _choice(*_VENUES)),
+    "target_front": ("target_front", _choice(*_VENUES)),
     "price": ("price", _amount("1", "100000000", "source currency per BTC")),
     "volatility": ("volatility", _number(0, 5, "share per year")),
     "fiat_volatility": ("fiat_volatility", _number(0, 5, "share per year")),

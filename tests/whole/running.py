@@ -32,7 +32,8 @@ class Running:
         self.config.write_text(edited(EXAMPLE.read_text(encoding="utf-8"), changes), encoding="utf-8")
         self.config.chmod(0o600)
         self._arguments = arguments
-        self.venues = {"source": changes.get("sandbox.source_front", "kraken"), "target": "sputnik"}
+        fronts = {"source": "kraken", "target": "sputnik"}
+        self.venues = {place: changes.get(f"sandbox.{place}_front", usual) for place, usual in fronts.items()}
         self.url = self.control = self.login = ""
 
     def __enter__(self) -> "Running":
