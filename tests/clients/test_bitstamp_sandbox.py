@@ -182,7 +182,10 @@ class BitstampInTrouble(trouble.InTrouble):
     async def test_bars_of_more_than_one_answer(self) -> None:
         """A long history is asked for in parts, none of which is missing, and begins where it is asked to."""
         end = now().replace(second=0, microsecond=0)
-        past = [Bar(int((end - timedelta(minutes=n)).timestamp()), *[D(50_000 + n)] * 4, D(1), D(50_000)) for n in range(1, 50)]
+        past = []
+        for number in range(1, 50):
+            opened, price = int((end - timedelta(minutes=number)).timestamp()), D(50_000 + number)
+            past.append(Bar(opened, price, price, price, price, D(1), price))
         self.sandbox.venue.histories[CONTRACT].load(past)
         self.patch(client, "MOST_BARS", 7)
         await self.exchange.connect()
