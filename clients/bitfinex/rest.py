@@ -80,10 +80,7 @@ class BitfinexRest(VenueRest):
         """The venue tells no time but in the header of each answer, in whole seconds."""
         await self._limit(STATUS).take(1.0)
         answer = await self._public_link.answer(Request(STATUS, f"/v2/{STATUS}"))
-        try:
-            return parsedate_to_datetime(answer.headers.get("date", "")).timestamp()
-        except ValueError as error:
-            raise InvalidData(VENUE, STATUS, f"no date in the answer's headers: {error}") from error
+        return date_of(answer.headers)
 
     def close(self) -> "Deferred[None]":
         """Give up what is under way; a repeat is safe."""
@@ -112,6 +109,17 @@ class BitfinexRest(VenueRest):
         if refusal is not None:
             raise error_of(request.call, *refusal, request.is_write)
         return link.json_of(request, answer)
+
+
+def date_of(told: Mapping[str, str]) -> float:
+    """When an answer was made, unix seconds.
+
+    :raises InvalidData: for an answer that does not say.
+    """
+    try:
+        return parsedate_to_datetime(told.get("date", "")).timestamp()
+    except ValueError as error:
+        raise InvalidData(VENUE, STATUS, f"no date in the answer's headers: {error}") from error
 
 
 def _refusal(answer: Answer) -> tuple[int, str] | None:

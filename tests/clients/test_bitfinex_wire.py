@@ -179,7 +179,12 @@ class FaultTests(SynchronousTestCase):
 
     def test_what_proves_nothing(self) -> None:
         """Errors that the venue itself calls unknown, or words that nobody has listed."""
-        for code, text in ((10000, "unknown error"), (10008, "concurrency"), (10001, "something went wrong"), (99999, "?")):
+        for code, text in (
+            (10000, "amount: unknown error"),
+            (10008, "price"),
+            (10001, "something went wrong"),
+            (99999, "Invalid"),
+        ):
             self.assertIsInstance(error_of("x", code, text, is_write=True), OutcomeUnknown)
             self.assertIsInstance(error_of("x", code, text, is_write=False), Retryable)
 
@@ -307,7 +312,7 @@ class OrderAndHistoryTests(SynchronousTestCase):
         (case,) = recorded("fetchOHLCV")
         bar = wire.candle(case["httpResponse"][0], "BTC/USDT", "hour")
         _, first, high, low, last, volume = case["parsedResponse"][0]
-        found = tuple(bar[name] for name in ("open", "high", "low", "close", "volume"))  # type: ignore[literal-required]
+        found = tuple(bar[name] for name in ("open", "high", "low", "close", "volume"))
         self.assertEqual((first, high, low, last, volume), found)
 
     def test_book(self) -> None:
@@ -392,8 +397,8 @@ class NonsenseTests(SynchronousTestCase):
         """A payload that is something else altogether."""
         for call in (wire.book, wire.level, wire.submitted, lambda told: wire.fees(told, quote_is_fiat=True)):
             self.check(call, bad)
-        for call in (wire.order, wire.orders, wire.fill):
-            self.check(call, bad, MARKET)
+        for read in (wire.order, wire.orders, wire.fill):
+            self.check(read, bad, MARKET)
         self.check(lambda told: wire.positions(told, MARKET.names)[0], bad)
         self.check(history.movement, bad, MARKET.names)
         self.check(wire.notified, "fuzz", bad)
