@@ -158,8 +158,8 @@ class SigningTests(SynchronousTestCase):
         ):
             self.assertEqual(expected, signing.sign(secret, time, request))
         told = signing.subscription("key", "pass", secret, time)
-        expected = {"key": "key", "passphrase": "pass", "timestamp": time}
-        self.assertEqual({**expected, "signature": "ecIoXXDQ+XfqybP+sb3YRwIpCupeOyb8eWX/K15XTpU="}, told)
+        proof = {"key": "key", "passphrase": "pass", "timestamp": time}
+        self.assertEqual({**proof, "signature": "ecIoXXDQ+XfqybP+sb3YRwIpCupeOyb8eWX/K15XTpU="}, told)
 
     def test_secret_that_is_none(self) -> None:
         """It is refused when the client is made, and not quoted."""
@@ -370,7 +370,7 @@ class OrderAndHistoryTests(SynchronousTestCase):
         assert shape is not None
         self.assertEqual(
             ("ledger-DAI-11740725774", "Trade", "debit", D("1.7565669701255")),
-            tuple(shape[name] for name in ("id", "type", "direction", "quantity")),  # type: ignore[literal-required]
+            tuple(shape[name] for name in ("id", "type", "direction", "quantity")),
         )
         moved = {**ENTRY, "type": "transfer", "details": {"transfer_id": "x", "transfer_type": "deposit"}}
         self.assertIsNone(history.posting("DAI", moved))
@@ -387,7 +387,7 @@ class OrderAndHistoryTests(SynchronousTestCase):
         self.assertEqual(
             ("credit", "done", D("0.01"), "75", 1671584325477503),
             tuple(shape[n] for n in ("direction", "state", "quantity", "reference", "timestamp")),
-        )  # type: ignore[literal-required]
+        )
         (pending,) = history.transfer({**DEPOSIT, "completed_at": None})
         self.assertEqual(("pending", 1671583725477503), (pending["state"], pending["timestamp"]))
 
@@ -451,8 +451,10 @@ class NonsenseTests(SynchronousTestCase):
         spoiled = {**good, data.draw(st.sampled_from(sorted(good))): bad}
 
         def steps() -> Any:
-            market = wire.market([spoiled]) if good is PRODUCT else networks([spoiled], {})
-            found = [each.instrument for each in market.contracts.values()] if good is PRODUCT else market.instruments().values()
+            if good is PRODUCT:
+                found = [each.instrument for each in wire.market([spoiled]).contracts.values()]
+            else:
+                found = list(networks([spoiled], {}).instruments().values())
             return [(each.tick, each.lot, each.min_quantity, each.min_value) for each in found]
 
         self.check(steps)
