@@ -15,8 +15,8 @@ import attrs
 
 from bench.cobyla import Cobyla, Guess
 from model.decision import Verdict
-from optimizer import decide
 from optimizer.best import best_of
+from optimizer.decide import decide
 from optimizer.instance import problem_of
 from optimizer.milp import solve
 from optimizer.pool import Pool, pool_of

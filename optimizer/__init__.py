@@ -1,5 +1,4 @@
-"""Pure functions: Snapshot + Settings -> Decision. No Twisted, no clock, no logging."""
+"""Pure functions: Snapshot + Settings -> Decision (:func:`optimizer.decide.decide`). No Twisted, no clock, no logging.
 
-from optimizer.decide import decide
-
-__all__ = ["decide"]
+Imports nothing itself: the pool needs the variance only, and starts without numpy and scipy, which its deciding process has.
+"""

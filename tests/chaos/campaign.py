@@ -186,10 +186,12 @@ class Campaign:
         return any(of_pool(self._exchanges.truth(), place, "fills") for place in VENUES)
 
     def _is_settled(self) -> bool:
-        """Whether every withdrawal is proven to have been made or not, and what never arrives has been written off."""
-        on_their_way = [t for t in self._exchanges.truth()["transits"] if not (t["is_done"] or t["is_lost"])]
+        """Whether every withdrawal is proven to have been made or not, and coins that never arrive have been written off: cash
+        is later, when no more is sent, for what a bank converts is taken for what was sent longest ago."""
+        coming = [t for t in self._exchanges.truth()["transits"] if not (t["is_done"] or t["is_lost"]) and t["ticker"] == "BTC"]
         transits = self._pool.say("/api/transits") or []
-        return len(transits) <= len(on_their_way) and all(t["state"] in ("travelling", "requested") for t in transits)
+        coins = [t for t in transits if t["ticker"] == "BTC"]
+        return len(coins) <= len(coming) and all(t["state"] in ("travelling", "requested") for t in transits)
 
     def _is_at_rest(self) -> bool:
         self._person.answer("cancel")

@@ -66,7 +66,7 @@ def pool(endpoints: Mapping[str, str], logins: Mapping[str, tuple[str, str]], ur
             "limits.hedge_age": "1",
             "limits.max_orders_per_minute": "600",
             "data.btc_delay": "5",
-            "data.fiat_exchange_delay": "10",
+            "data.fiat_exchange_delay": "5",
             "valuation.deviation_penalty": "0.01",
             "users.operator": LOGIN[1],
         },

@@ -43,13 +43,13 @@ class Person:
         """Close the open tasks. A withdrawal that the pool cannot prove is cancelled: the exchange shows all that it has made
         long before a person is asked. What asks for leave gets ``to_requests``."""
         for task in self._pool.say("/api/tasks") or ():
-            if task["closed"] is None:
-                answers = {"look": "cancel", "hedge": "done"}
-                answer = self._about_overdue(task) if task["kind"] == "overdue" else answers.get(task["kind"], to_requests)
-                self._pool.say(f"/api/tasks/{task['id']}", {"outcome": answer})
+            is_clear = task["kind"] != "overdue" or self._is_lost(task)
+            if task["closed"] is None and is_clear:
+                answers = {"look": "cancel", "hedge": "done", "overdue": "cancel"}
+                self._pool.say(f"/api/tasks/{task['id']}", {"outcome": answers.get(task["kind"], to_requests)})
 
-    def _about_overdue(self, task: Any) -> str:
-        """``cancel``, which writes it off, where all that is still on its way is lost; else ``done``: wait on."""
+    def _is_lost(self, task: Any) -> bool:
+        """Whether all that is still on its way like this one certainly never arrives: then it is written off."""
         place, (_, _, ticker) = task["details"]["from"], task["details"]["quantity"].partition(" ")
         transits = self._exchanges.truth()["transits"]
         sent = [t for t in transits if (t["origin"], t["ticker"]) == (VENUES[place], ticker) and not t["is_done"]]
@@ -57,6 +57,6 @@ class Person:
         is_only_lost = 0 < len(awaited) <= len(sent) and all(t["is_lost"] for t in sent)
         if not is_only_lost or any(t["state"] != "travelling" for t in awaited):
             self._only_lost_since.pop((place, ticker), None)
-            return "done"
+            return False
         since = self._only_lost_since.setdefault((place, ticker), time.monotonic())
-        return "cancel" if time.monotonic() - since > CERTAIN else "done"
+        return time.monotonic() - since > CERTAIN

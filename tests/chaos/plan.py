@@ -13,14 +13,18 @@ from attrs import frozen
 
 from runtime.crash_points import NAMES
 from tests.chaos.config import HEDGES, SPREADS
-from tests.chaos.trouble import KINDS, UNTOLD, Trouble, draw
+from tests.chaos.trouble import KINDS, SKEW, UNTOLD, Trouble, draw
 
 T = TypeVar("T")
 
 #: The trouble that is not the exchanges' own: the server of the ledger's database is killed.
 DATABASE = Trouble("database killed", "", {})
-#: How many faults come with one kill.
-FEWEST, MOST = 0, 3
+#: How many faults come with one kill, and in how many seconds of trading.
+FEWEST, MOST, SOON = 0, 4, 0.8
+#: Faults that hit what a pool does at its start, or at once when it trades: they are there before it.
+AT_START = ("refuse connect", "withdraw", "read", "rate limit")
+#: No clock goes wrong in so many first rounds: the books have just been opened, and what is newer than they are is booked.
+OPENED = 10
 #: Share of the kills at a named point; of the others, the share that strikes while the pool starts.
 AT_POINTS, EARLY = 0.6, 0.2
 #: Share of the rounds before which all faults end; of those in which the pool wants its money elsewhere; with a dead database.
@@ -66,18 +70,24 @@ def draw_plan(seed: int, kills: int, has_database: bool = False) -> tuple[Round,
     points, kinds = Deck(NAMES, dice), Deck(KINDS, dice)
     rounds: list[Round] = []
     spread = 0
-    for _ in range(kills):
+    for number in range(kills):
         point = points.deal() if dice.random() < AT_POINTS else ""
-        spread = 1 - spread if dice.random() < MOVING or point.endswith(MONEY) else spread
-        rounds.append(_draw_round(dice, point, spread, kinds, has_database))
+        troubles = [draw(dice, kinds.deal()) for _ in range(dice.randint(FEWEST, MOST))]
+        troubles = [each for each in troubles if each.kind != SKEW or number >= OPENED]
+        needs_money = point.endswith(MONEY) or any(each.kind.startswith("withdraw") for each in troubles)
+        spread = 1 - spread if dice.random() < MOVING or needs_money else spread
+        rounds.append(_draw_round(dice, point, spread, troubles, has_database))
     return tuple(rounds)
 
 
-def _draw_round(dice: Random, point: str, spread: int, kinds: Deck[str], has_database: bool) -> Round:
-    troubles = [draw(dice, kinds.deal()) for _ in range(dice.randint(FEWEST, MOST))]
+def _draw_round(dice: Random, point: str, spread: int, troubles: list[Trouble], has_database: bool) -> Round:
+    before = [each for each in troubles if each.kind.startswith(AT_START)]
+    later = [each for each in troubles if each not in before]
+    if point.endswith("source-cancelOrder"):
+        before.append(UNTOLD)
     if has_database and dice.random() < DEAD:
-        troubles.append(DATABASE)
-    moments = sorted(round(dice.uniform(0, 1.5), 3) for _ in troubles)
+        later.append(DATABASE)
+    moments = sorted(round(dice.uniform(0, SOON), 3) for _ in later)
     passages = 1 if point.endswith(RARE) else dice.randint(1, 3)
     is_early = not point and dice.random() < EARLY
     return Round(
@@ -88,8 +98,8 @@ def _draw_round(dice: Random, point: str, spread: int, kinds: Deck[str], has_dat
         is_calm=dice.random() < CALM or point.endswith(RARE),
         spread=spread % len(SPREADS),
         hedge=dice.choice(HEDGES),
-        before=(UNTOLD,) if point.endswith("source-cancelOrder") else (),
-        troubles=tuple(zip(moments, troubles, strict=True)),
+        before=tuple(before),
+        troubles=tuple(zip(moments, later, strict=True)),
     )
 
 

@@ -9,6 +9,7 @@ import os
 import sys
 from importlib import import_module
 
+from clients.http_link import HttpLink
 from execution import intake, looking_up, transfers
 from runtime import options
 from runtime.crash_points import VARIABLE
@@ -17,7 +18,8 @@ from trader import beats
 intake.UNPROVEN = 15_000_000
 transfers.GRACE = 2_000_000
 beats.COMPARE, beats.READ = 3.0, 2.0
-#: Its exchanges carry out an order at most 1.5 s after they have given up on it.
+#: Its exchanges answer in milliseconds or 1.5 s late or never, and carry out an order at most 1.5 s after they gave up on it.
+HttpLink.__init__.__defaults__ = (3.0,)
 looking_up.LOOKS = (0.1, 0.15, 0.25, 0.5, 0.5, 0.5)
 
 

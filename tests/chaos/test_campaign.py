@@ -24,8 +24,8 @@ from model.records import Obligation, OrderIntent, TransitRecord
 from runtime.crash_points import NAMES
 from sandbox.faults import Faults, Kind
 from tests.chaos.campaign import Campaign, missing
-from tests.chaos.plan import DATABASE, digest, draw_plan
-from tests.chaos.trouble import KINDS
+from tests.chaos.plan import DATABASE, Round, digest, draw_plan
+from tests.chaos.trouble import KINDS, Trouble
 from tests.chaos.truth import Comparison, compare
 from tests.whole.running import ROOT
 
@@ -125,6 +125,11 @@ class ComparisonTests(TestCase):
         self.assertIn("0 transits of BTC were lost, and 1 written off", self.compare(truth_of([FILL], btc="1.5")).sentences)
 
 
+def all_of(one: Round) -> list[Trouble]:
+    """What goes wrong in a round, before and during it."""
+    return [*one.before, *(trouble for _, trouble in one.troubles)]
+
+
 class PlanTests(TestCase):
     """What is drawn from a seed."""
 
@@ -142,13 +147,13 @@ class PlanTests(TestCase):
         """Every named point and every kind of fault comes up again and again, and a dead database where there is one."""
         plan = draw_plan(5, 200, has_database=True)
         points = Counter(each.point.partition(":")[0] for each in plan)
-        kinds = Counter(trouble.kind for each in plan for _, trouble in each.troubles)
+        kinds = Counter(trouble.kind for each in plan for trouble in all_of(each))
         self.assertGreaterEqual(min(points[name] for name in NAMES), 3)
         self.assertGreaterEqual(min(kinds[kind] for kind in (*KINDS, DATABASE.kind)), 3)
 
     def test_faults_make_sense_to_the_exchanges(self) -> None:
         """Whatever is drawn for the wire is a fault that the control face takes."""
-        faults = [trouble for each in draw_plan(5, 200) for _, trouble in each.troubles if trouble.path == "/faults"]
+        faults = [trouble for each in draw_plan(5, 200) for trouble in all_of(each) if trouble.path == "/faults"]
         for trouble in faults:
             Faults().add_described(trouble.body)
         wanted = {kind.value for kind in Kind}

@@ -77,6 +77,8 @@ RESTART, SKEW, PARTIAL, LOST, RETURNED = "restart", "clock skew", "partial fill"
 KINDS = (*_FAULTS, RESTART, SKEW, PARTIAL, LOST, RETURNED)
 #: Seconds that a venue's clock is wrong at most; the pool stops where it is wrong by more than half a minute.
 MOST_SKEW = 20
+#: So many transfers are lost at most: their money is gone, and the pool must go on with what is left.
+MOST_LOST = 4
 
 
 @frozen
@@ -136,13 +138,15 @@ def _quote(truth: Any, venue: str) -> str | None:
     return str(orders[-1]["id"]) if orders else None
 
 
-def _under_way(truth: Any, venue: str) -> str | None:
-    found = [transit for transit in truth["transits"] if transit["origin"] == venue and not transit["is_done"]]
-    return f"/transits/{found[0]['id']}/lose" if found and not any(transit["is_lost"] for transit in found) else None
+def _under_way(truth: Any, _venue: str) -> str | None:
+    found = [transit for transit in truth["transits"] if not (transit["is_done"] or transit["is_lost"])]
+    is_enough = sum(transit["is_lost"] for transit in truth["transits"]) >= MOST_LOST
+    return f"/transits/{found[-1]['id']}/lose" if found and not is_enough else None
 
 
-def _pending(truth: Any, venue: str) -> str | None:
-    for name, withdrawal in truth["trading"][venue]["withdrawals"].items():
-        if re.search("pending", withdrawal["state"], re.IGNORECASE):
-            return f"/withdrawals/{name}/cancel"
+def _pending(truth: Any, _venue: str) -> str | None:
+    for trading in truth["trading"].values():
+        for name, withdrawal in trading["withdrawals"].items():
+            if re.search("pending", withdrawal["state"], re.IGNORECASE):
+                return f"/withdrawals/{name}/cancel"
     return None

@@ -7,7 +7,7 @@ from unittest import SkipTest
 from twisted.trial.unittest import SynchronousTestCase
 
 from model.decision import Verdict
-from optimizer import decide
+from optimizer.decide import decide
 from tests.optimizer.cases import CERTIFIED, certified, read
 
 

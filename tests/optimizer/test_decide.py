@@ -13,7 +13,8 @@ from model.order import Side
 from model.position import Position
 from model.settings import Cost, Edge
 from model.transfer import Transit
-from optimizer import best, decide
+from optimizer import best
+from optimizer.decide import decide
 from optimizer.pool import Pool, pool_of
 from optimizer.sending import forced_by
 from tests.optimizer import calm, pools

@@ -16,7 +16,7 @@ from model.position import Position
 from model.settings import Cost, Settings
 from model.snapshot import Snapshot, VenueView
 from model.transfer import Transit
-from optimizer import decide
+from optimizer.decide import decide
 from optimizer.evaluate import NOTHING, Plan, evaluate
 from optimizer.pool import Pool, pool_of
 from optimizer.sending import affordable

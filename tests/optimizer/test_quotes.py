@@ -13,8 +13,8 @@ from model.money import floor_to
 from model.order import Side
 from model.settings import Cost, Edge, Settings
 from model.snapshot import Snapshot
-from optimizer import decide
 from optimizer.best import best_of
+from optimizer.decide import decide
 from optimizer.evaluate import evaluate
 from optimizer.pool import pool_of
 from tests.optimizer import calm
