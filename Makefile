@@ -50,7 +50,8 @@ bench: .venv/test.stamp
 
 bench-long: .venv/test.stamp
 	$(BIN)/python -m bench.decision --long
-	$(BIN)/python -m bench.latency
+	$(BIN)/python -m bench.latency --viewers 200
+	$(BIN)/python -m bench.first_paint
 
 bench-arena: .venv/test.stamp
 	$(BIN)/python -m bench.arena
