@@ -43,7 +43,7 @@ class OrderEvents:
         if isinstance(event, Matched):
             return [*self._filled(event.aggressor), *self._filled(event.passive)]
         if isinstance(event, BookChanged):
-            return self._booked(event.contract)
+            return self._booked(event)
         return []
 
     def _changed(self, event: OrderChanged) -> list[Report]:
@@ -58,14 +58,14 @@ class OrderEvents:
         cancelled = self._told("cancelled", order, moment) | {"reason": reason_of(order)}
         return [Report(order.user, cancelled), Report(order.user, self._told("closed", order, moment))]
 
-    def _booked(self, contract: str) -> list[Report]:
-        """Orders that were accepted and rest now. One that traded at once and wholly never was in the book."""
-        found = []
-        for order_id, user in self._unbooked.pop(contract, {}).items():
-            order = self._venue.order(user, order_id)
-            if order.is_open:
-                found.append(Report(user, self._told("booked", order, self._venue.timestamp())))
-        return found
+    def _booked(self, event: BookChanged) -> list[Report]:
+        """Orders that were accepted and are in the book now, since their level is part of what changed."""
+        waiting, changed = self._unbooked.get(event.contract, {}), {(level.side, level.price) for level in event.levels}
+        orders = [self._venue.order(user, order_id) for order_id, user in waiting.items()]
+        booked = [order for order in orders if (order.side, order.price) in changed]
+        for order in booked:
+            del waiting[order.id]
+        return [Report(order.user, self._told("booked", order, self._venue.timestamp())) for order in booked]
 
     def _accepted(self, order: VenueOrder) -> dict[str, Any]:
         told = self._told("accepted", order, order.timestamp)
@@ -74,7 +74,8 @@ class OrderEvents:
 
     def _filled(self, execution: Execution) -> list[Report]:
         order, fill = execution.order, execution.fill
-        self._unbooked.get(order.contract, {}).pop(order.id, None)
+        if not order.is_open:
+            self._unbooked.get(order.contract, {}).pop(order.id, None)
         told = self._told("fill", order, fill.timestamp) | {
             "fill": {
                 "trade_id": str(fill.trade_id),
