@@ -5,6 +5,7 @@ import sqlite3
 from contextlib import closing, suppress
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from time import time
 
 from attrs import frozen
 from sqlalchemy.engine import URL, make_url
@@ -12,8 +13,9 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from ledger.claim import claimed, file_of
 from ledger.copying import copy_in, copy_out, free_name, has_ledger, server
-from ledger.examining import Contents, examine, upgrade_copy
+from ledger.examining import Contents, examine, leave_task, upgrade_copy
 from ledger.interface import LedgerError, LedgerInUse
+from model.records import Task
 from runtime.archive import Unpacked, unpack
 from runtime.config_values import Config
 from runtime.exits import Exit
@@ -70,9 +72,22 @@ def _restore(config: Config, place: URL, file: Path, force: bool) -> Restored:
             raise CannotDo(str(error)) from None
         if contents.problems and not force:
             raise Refused(f"the books in it do not add up ({'; '.join(contents.problems)}); --force restores it all the same")
+        leave_task(backup.ledger, _task(file, backup))
         kept = free_name(beside_ledger(config, ".replaced")) if _is_there(place) else None
         _put(place, backup.ledger, kept)
     return Restored(backup, contents, kept)
+
+
+def _task(file: Path, backup: Unpacked) -> Task:
+    """Where a venue carries no tag of ours, an order of after the backup is nobody's: only a person can tell."""
+    made = backup.manifest.created if backup.manifest else f"the time of {file.name}"
+    now = int(time() * 1_000_000)
+    title = f"the ledger was restored as of {made}: is an order of the pool's still out that was placed after that?"
+    what = (
+        "The pool cancels those with its tag itself. Where a venue carries no tag (Sputnik does not), cancel by hand what is "
+        "open there and is the pool's; what trades until then is booked."
+    )
+    return Task(f"restored-{now}", "look", title, {"what to do": what, "backup": str(file)}, now)
 
 
 def _is_there(place: URL) -> bool:
@@ -124,4 +139,5 @@ def _tell(config: Config, file: Path, restored: Restored, as_json: bool) -> None
         say(f"the ledger that was there is kept in {restored.kept}")
     if config.begins_anew:
         say("NOTE: this config's ledger begins anew at each start of the pool (sandbox, or paper without a file)")
+    say("a task asks you to look for orders that the pool placed after the backup, at venues that carry no tag of it")
     say("start the pool: it asks the venues what has happened since, and books it before it is READY")

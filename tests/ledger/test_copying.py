@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 from unittest import mock
 
-from sqlalchemy import create_engine, select
+from sqlalchemy import create_engine, make_url, select
 from twisted.trial.unittest import SkipTest, SynchronousTestCase
 
 from ledger import copying, migrations, schema
@@ -121,7 +121,7 @@ class CopyTests(CopyCase):
         copying.copy_out(url, self.folder / "copy.db", lambda done, whole: told.append((done, whole)))
         self.assert_same(url, self.sqlite("copy.db"))
         self.assertEqual(told[-1][0], told[-1][1])
-        with copying.server(copying.make_url(other)).connect() as connection, connection.begin():
+        with copying.server(make_url(other)).connect() as connection, connection.begin():
             copying.copy_in(self.folder / "copy.db", connection)
         self.assert_same(url, other)
         self.assertEqual(self.pump.wait(self.opened(other).check()), [])
@@ -131,7 +131,7 @@ class CopyTests(CopyCase):
         url = self.postgres()
         self.pump.wait(self.filled(url).close())
         self.filled(self.sqlite())
-        with copying.server(copying.make_url(url)).connect() as connection, connection.begin():
+        with copying.server(make_url(url)).connect() as connection, connection.begin():
             connection.exec_driver_sql("CREATE TABLE mine (x TEXT)")
             connection.exec_driver_sql("DELETE FROM fills")
             copying.copy_in(self.folder / "ilp.db", connection)
@@ -176,7 +176,7 @@ class UpgradeTests(CopyCase):
         """The copy is of the old revision, complete, and in the folder for copies; the ledger is of the new one."""
         url = self.postgres()
         self.old(url, "0001")
-        name = copying.make_url(url).database
+        name = make_url(url).database
         store = Store(url, self.folder)
         store.connection()
         self.addCleanup(store.close)
