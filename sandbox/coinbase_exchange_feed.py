@@ -22,7 +22,7 @@ from sandbox.faults import Fault, Faults, Kind
 from sandbox.trading import VenueOrder
 from sandbox.venue import Venue
 
-_EVENT_FAULTS = (Kind.STALE, Kind.GAP, Kind.DUPLICATE, Kind.DISCONNECT)
+_EVENT_FAULTS = (Kind.STALE, Kind.GAP, Kind.DUPLICATE, Kind.REORDER, Kind.DISCONNECT)
 _SUBSCRIPTION_FAULTS = (Kind.ERROR, Kind.NO_ANSWER)
 #: What a subscription signs instead of a request.
 _VERIFY = "GET/users/self/verify"
@@ -43,6 +43,7 @@ class Connection(WebSocketServerProtocol):
         """Nothing is said before something is asked."""
         self.follows: dict[tuple[str, str], None] = {}
         self.user: str | None = None
+        self._late: dict[str, list[object]] = {}
         self.factory.feed.connections.append(self)
 
     def onMessage(self, payload: bytes, _is_binary: bool) -> None:
@@ -66,16 +67,17 @@ class Connection(WebSocketServerProtocol):
         if self.state == self.STATE_OPEN:
             self.sendMessage(json.dumps(message).encode())  # type: ignore[no-untyped-call]
 
-    def tell(self, message: object, fault: Fault | None) -> None:
+    def tell(self, channel: str, message: object, fault: Fault | None) -> None:
         """Send a message, as the fault has it."""
         kind = fault and fault.kind
         if kind is Kind.DISCONNECT:
             self.transport.abortConnection()
-            return
-        if kind not in (Kind.STALE, Kind.GAP):
-            self.say(message)
-        if kind is Kind.DUPLICATE:
-            self.say(message)
+        elif kind is Kind.REORDER:
+            self._late.setdefault(channel, []).append(message)
+        elif kind not in (Kind.STALE, Kind.GAP):
+            twice = (message,) if kind is Kind.DUPLICATE else ()
+            for each in (message, *twice, *self._late.pop(channel, ())):
+                self.say(each)
 
 
 class _Factory(WebSocketServerFactory):
@@ -216,7 +218,7 @@ class Feed:
         message = stamped(report, product, self._sequences.last(report.contract))
         for connection in list(self.connections):
             if connection.user == report.user and ("user", product) in connection.follows:
-                connection.tell(message, self._faults.decide(self._venue.name, "user", *_EVENT_FAULTS))
+                connection.tell("user", message, self._faults.decide(self._venue.name, "user", *_EVENT_FAULTS))
 
     def _tell_book(self, channel: str, contract: str, levels: list[tuple[Side, Decimal, Decimal]]) -> None:
         product = self._public.product(contract)
@@ -227,7 +229,7 @@ class Feed:
         changes = [[_SIDES[side], digits(price), digits(quantity)] for side, price, quantity in levels]
         message = {"type": "l2update", "product_id": product, "changes": changes, "time": iso(self._venue.timestamp())}
         for connection in listeners:
-            connection.tell(message, fault)
+            connection.tell(channel, message, fault)
 
     def _flush(self) -> None:
         batches, self._batches = self._batches, {}
@@ -249,7 +251,7 @@ class Feed:
             }
             fault = self._faults.decide(self._venue.name, "heartbeat", *_EVENT_FAULTS)
             for connection in listeners:
-                connection.tell(message, fault)
+                connection.tell("heartbeat", message, fault)
 
 
 def _subscriptions(connection: Connection) -> dict[str, Any]:

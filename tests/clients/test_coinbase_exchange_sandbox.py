@@ -155,6 +155,25 @@ class CoinbaseExchangeInTrouble(trouble.InTrouble):
         self.assertEqual((D("0.04"), "ilp-7"), tuple(self.told["trade"][-1][name] for name in ("quantity", "client_id")))
         self.assertEqual(D("0.06"), self.told["order"][-1]["quantity_left"])
 
+    async def test_messages_in_another_order(self) -> None:
+        """A trade that is told before its order: REST tells what it belongs to."""
+        await self.following()
+        self.fault("user", Kind.REORDER)
+        id = await self.bid(50_000)
+        await self.until(lambda: self.told["trade"], "the fill")
+        await self.until(lambda: [order for order in self.told["order"] if not order["quantity_left"]], "the end")
+        self.assertEqual({(id, False)}, {(order["id"], order["is_cancelled"]) for order in self.told["order"]})
+        await self.until(lambda: self.told["trade"][-1]["client_id"] == "ilp-7", "whose fill it is")
+
+    async def test_changes_in_another_order(self) -> None:
+        """Whole levels in a wrong order make a wrong book: it is begun anew."""
+        await self.following()
+        self.fault("level2", Kind.REORDER)
+        self.sandbox.trade(Side.BUY, D("0.1"), D("49991.0"))
+        self.sandbox.trade(Side.BUY, D("0.2"), D("49991.0"))
+        await self.doubted()
+        self.assertEqual(D("0.3"), self.told["book"][-1]["bids"][0]["quantity"])
+
     async def test_order_that_was_partly_filled_before(self) -> None:
         """A fill of an order whose beginning we have not seen leaves what the venue says is left."""
         self.sandbox.venue.place("pool", CONTRACT, Side.BUY, D("0.1"), D(49_995))
