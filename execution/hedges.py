@@ -34,6 +34,8 @@ FIRST_PAUSE, LONGEST_PAUSE = 1.0, 60.0
 UNSETTLED_PAUSE = 0.05
 #: Fills that a hedge's line in the log names, the newest: where hedges are rare, many of them cancel out.
 MOST_CAUSES = 20
+#: Fills of quotes of which is kept what covers them, for showing: the newest.
+MOST_COVERED = 100
 #: What asked for the trade. Only a decision's own trade may be given up when the price has gone: the next decision
 #: knows better. What a limit demands is pursued.
 DECISION, LIMIT = "decision", "limit"
@@ -77,6 +79,8 @@ class Hedges:
         self._tell_after = STEPS
         self._refusals = 0
         self._not_before = 0
+        #: Which obligation covers a fill of a quote, by the fill's id; of the newest fills.
+        self.covered: dict[str, str] = {}
         self._fills: deque[str] = deque(maxlen=MOST_CAUSES)
         self._cause: str | None = None
         self._decision_id: str | None = None
@@ -128,11 +132,18 @@ class Hedges:
             decision=self._decision_id,
             fills=" ".join(self._fills),
         )
-        self._fills.clear()
+        self._note_covered(self.obligation.id)
         saved = self._ledger.save_obligation(self.obligation)
         # Its order is written right behind it, so that one flush to disk does for both; it leaves when both are there.
         self._try(saved.addCallbacks(lambda _: True, self._not_opened))
         return True
+
+    def _note_covered(self, obligation_id: str) -> None:
+        for fill_id in self._fills:
+            self.covered[fill_id] = obligation_id
+        self._fills.clear()
+        for fill_id in list(self.covered)[:-MOST_COVERED]:
+            del self.covered[fill_id]
 
     def _not_opened(self, failure: Failure) -> bool:
         error = failure.value

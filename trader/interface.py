@@ -68,7 +68,7 @@ class PoolView:
     ``quote_reasons``: per side (BUY, SELL) why it is not quoted, empty text when it is. ``exposure``: BTC away from the
     ideal, transits and hedges in flight included. ``is_paper``: both accounts are simulated. ``changes``: who changed which
     parameters. ``profit``: today's, by part, in source currency; empty where it is not known. ``vitals``: what else tells
-    how well the pool is.
+    how well the pool is. ``covered``: by the id of a fill of a quote, the obligation that covers it, of those since the start.
     """
 
     timestamp: int
@@ -96,6 +96,7 @@ class PoolView:
     profit: tuple[Term, ...] = ()
     is_paper: bool = False
     vitals: tuple[Vital, ...] = ()
+    covered: Mapping[str, str] = field(factory=dict)
 
 
 class IPool(Interface):

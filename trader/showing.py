@@ -42,6 +42,7 @@ def show(pool: "Pool") -> PoolView:
         changes=pool.chronicle.changes,
         profit=pool.chronicle.profit,
         vitals=vitals(pool),
+        covered=dict(parts.hedges.covered),
     )
 
 

@@ -7,6 +7,7 @@ from twisted.internet.defer import Deferred
 from twisted.trial.unittest import SynchronousTestCase
 
 from clients.errors import OutcomeUnknown, Reason, Refused
+from execution import hedges
 from execution.hedges import DECISION, LIMIT, STEPS, Hedges
 from execution.intents import Names
 from execution.rate_budget import RateBudget
@@ -56,6 +57,25 @@ class HedgesTests(SynchronousTestCase):
         """The obligation is on disk before its order is."""
         self.cover()
         self.assertEqual([what for what, _ in self.s.ledger.written], ["obligation", "intend"])
+
+    def test_fills_name_what_covers_them(self) -> None:
+        """Each fill of a quote is covered by the next obligation, and by no later one; only the newest are kept."""
+        self.hedges.because("T1", "d1")
+        self.hedges.because("T2", "d1")
+        self.cover()
+        first = self.hedges.obligation
+        assert first is not None
+        self.assertEqual(self.hedges.covered, {"T1": first.id, "T2": first.id})
+        self.s.venue.placing[0].callback("1")
+        self.fill("H1", "1", "0.5")
+        self.over_at_venue("1", "0", "0.5")
+        self.s.clock.advance(1)
+        self.hedges.because("T3", "d2")
+        self.patch(hedges, "MOST_COVERED", 2)
+        self.cover()
+        second = self.hedges.obligation
+        assert second is not None
+        self.assertEqual(self.hedges.covered, {"T2": first.id, "T3": second.id})
 
     def test_nothing_is_sent_without_its_obligation(self) -> None:
         """The order is written right behind its obligation; if that cannot be written, nothing is sent and nothing is open."""

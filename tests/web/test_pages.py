@@ -148,6 +148,14 @@ class Trader(ConsoleCase):
         self.assertIn("22,216,000", text)
         self.assertIn("BUY is not quoted: target cash is short", text)
 
+    def test_a_fill_leads_to_its_hedge(self) -> None:
+        """A customer's fill is beside the way to what covers it; a hedge's own fill, even of the same id, is not."""
+        shown = self.pool.view().fills
+        self.pool.show(covered={"T0": "ob-7", "S1": "ob-8"}, fills=shown)
+        _, text = self.browse("/trader", self.session)
+        self.assertIn('<a href="/hedges/ob-7">', text)
+        self.assertNotIn("ob-8", text)
+
     def test_start_asks_first_and_says_what_will_happen(self) -> None:
         """GET changes nothing; the page names venues, sizes and the first trade; the form starts."""
         self.pool.show(state="READY", is_sandbox=False)
