@@ -126,6 +126,7 @@ class Process:
             log_ring=ring,
             registry=metrics.observe(pool, self._notifier, self._heartbeat),
             metrics_token=web.metrics_token.reveal(),
+            is_behind_proxy=web.proxy is not None,
         )
         site: Site = self._console.site()
         try:

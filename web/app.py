@@ -46,6 +46,7 @@ class Console:
     :param log_ring: the end of the log, filled by the process.
     :param registry: what is measured, for /metrics; None: nothing is.
     :param metrics_token: who has it may read /metrics without a login; empty: nobody.
+    :param is_behind_proxy: requests come through a proxy, and X-Forwarded-For says for whom: logins are throttled by that.
     :param random_bytes: chance, for session ids.
     """
 
@@ -66,11 +67,12 @@ class Console:
         log_ring: LogRing | None = None,
         registry: CollectorRegistry | None = None,
         metrics_token: str = "",
+        is_behind_proxy: bool = False,
         random_bytes: Callable[[int], bytes] = secrets.token_bytes,
     ) -> None:
         self._clock = clock
         self._klein = Klein()
-        self._gate = Gate(users, verify, clock, random_bytes)
+        self._gate = Gate(users, verify, clock, random_bytes, is_behind_proxy)
         self._front = Front(self._klein.resource(), hosts, is_secure)
         past = Past(pool, history, log_ring if log_ring is not None else LogRing())
         self._api = Api(pool, parameters, past)

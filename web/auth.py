@@ -52,7 +52,9 @@ class Gate:
         verify: Verify,
         clock: IReactorTime,
         random_bytes: Callable[[int], bytes] = secrets.token_bytes,
+        is_behind_proxy: bool = False,
     ) -> None:
+        self._is_behind_proxy = is_behind_proxy
         self.sessions = Sessions(clock, random_bytes)
         self._users = users
         self._verify = verify
@@ -77,7 +79,7 @@ class Gate:
         """
         credentials = _basic(request)
         if credentials is not None:
-            return await self._by_basic(*credentials, _address(request))
+            return await self._by_basic(*credentials, self._address(request))
         person = self.by_session(request)
         if person is None:
             raise NotLoggedIn("log in first")
@@ -89,9 +91,9 @@ class Gate:
         :raises WrongPassword: which of the two is wrong is not told.
         :raises TooOften: not even looked at.
         """
-        role = await self._check(name, password, _address(request))
+        role = await self._check(name, password, self._address(request))
         self.sessions.end(session_id(request))
-        self.log.info("{user} logged in from {address}", user=name, address=_address(request))
+        self.log.info("{user} logged in from {address}", user=name, address=self._address(request))
         return self.sessions.begin(name, role)
 
     def require_intent(self, request: Request, person: Person, token: str | None, hosts: Callable[[str], bool]) -> None:
@@ -119,6 +121,12 @@ class Gate:
         self._remembered.pop(key, None)
         self._remembered[key] = (self._clock.seconds() + _BASIC_MEMORY, found)
         return found
+
+    def _address(self, request: Request) -> str:
+        """Where a request comes from. A proxy adds to X-Forwarded-For, at its end, who it speaks for; what stands before that
+        anybody may have written."""
+        told = header(request, "x-forwarded-for").rpartition(",")[2].strip() if self._is_behind_proxy else ""
+        return told[:60] or str(getattr(request.getClientAddress(), "host", "local"))
 
     async def _check(self, name: str, password: str, address: str) -> Role:
         wait = max(self._by_user.wait(name), self._by_address.wait(address))
@@ -161,10 +169,6 @@ def session_id(request: Request) -> str:
     """The session cookie as sent; empty if none."""
     cookie: bytes | None = request.getCookie(COOKIE.encode())
     return cookie.decode("ascii", "replace") if cookie else ""
-
-
-def _address(request: Request) -> str:
-    return str(getattr(request.getClientAddress(), "host", "local"))
 
 
 def _basic(request: Request) -> tuple[str, str] | None:

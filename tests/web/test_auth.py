@@ -2,7 +2,9 @@
 
 from base64 import b64encode
 
-from tests.web.support import PASSWORD, ConsoleCase
+from tests.web.fake_pool import PARAMETERS
+from tests.web.support import PASSWORD, ConsoleCase, verify
+from web.app import Console
 from web.sessions import ABSOLUTE_LIMIT, IDLE_LIMIT, MAX_SESSIONS, Sessions, Throttle
 
 
@@ -112,6 +114,20 @@ class Guessing(ConsoleCase):
         self.assertEqual(self.verified, [])
         self.clock.advance(61)
         self.assertTrue(self.log_in())
+
+    def test_behind_a_proxy_the_browser_is_throttled_and_not_the_proxy(self) -> None:
+        """Who guesses locks out only the address that the proxy itself has added, whatever the guesser wrote before it."""
+        self.console.close()
+        self.console = Console(self.pool, self.users, self.clock, verify=verify, parameters=PARAMETERS, is_behind_proxy=True)
+
+        def ask(name: str, password: str, forwarded: str) -> int:
+            headers = {"X-Forwarded-For": forwarded}
+            return int(self.ask("GET", "/api/health", auth=(name, password), headers=headers)[0].code)
+
+        for n in range(30):
+            ask(f"user{n}", "wrong", f"10.0.0.{n}, 203.0.113.9")
+        self.assertEqual(ask("ann", PASSWORD, "203.0.113.9"), 429)
+        self.assertEqual(ask("ann", PASSWORD, "203.0.113.9, 198.51.100.1"), 200)
 
     def test_an_address_is_throttled_over_all_names(self) -> None:
         """Trying another name each time does not help."""
