@@ -88,8 +88,8 @@ class Orders:
         found: dict[str, OrderShape] = {}
         for first in range(0, len(ids), MOST_ORDERS):
             some = [int(id) for id in ids[first : first + MOST_ORDERS]]
-            for call in (OPEN, CLOSED):
-                found |= await self._ask(call, id=some)
+            found |= await self._ask(OPEN, id=some)
+            found |= await self._ask(CLOSED, id=some, limit=len(some))
         return list(found.values())
 
     async def open(self) -> dict[str, OrderShape]:

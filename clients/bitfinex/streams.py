@@ -9,6 +9,7 @@ from typing import Any
 
 from twisted.internet.defer import Deferred, succeed
 
+from clients.alarm import Alarm
 from clients.bitfinex import wire
 from clients.bitfinex.book import CheckedBook
 from clients.bitfinex.faults import VENUE, error_of
@@ -30,6 +31,8 @@ SEQUENCES, CHECKSUMS = 65_536, 131_072
 #: The venue restarts; maintenance begins; it is over, and all has to be subscribed to anew.
 RESTARTS = frozenset({20051, 20060, 20061})
 HEARTBEAT = "hb"
+#: Seconds for which requests wait for the answer to a log-in. Longer would hold back cancels; then a nonce may come too late.
+TURN = 2.0
 
 
 def configuration(flags: int) -> Mapping[str, Any]:
@@ -194,6 +197,7 @@ class OwnOrders(OwnStream):
         self._login, self._order, self._fill = login, order, fill
         self._numbers = Numbers()
         self._answer: Deferred[None] | None = None
+        self._turn_over = Alarm(surroundings.reactor)
         self.market: Market | None = None
 
     def _log_in(self) -> None:
@@ -207,6 +211,7 @@ class OwnOrders(OwnStream):
                 return succeed(None)
             self._link.send({**words, "filter": ["trading"]})
             self._answer = Deferred()
+            self._turn_over.set(TURN, self._next_may_go)
             return self._answer
 
         self._with(self._login(send), lambda _: None)
@@ -216,7 +221,8 @@ class OwnOrders(OwnStream):
         self._next_may_go()
 
     def _next_may_go(self) -> None:
-        """The log-in is over, one way or the other: requests with higher nonces may follow."""
+        """The log-in is over, one way or the other, or takes too long: requests with higher nonces may follow."""
+        self._turn_over.stop()
         answer, self._answer = self._answer, None
         if answer is not None:
             answer.callback(None)

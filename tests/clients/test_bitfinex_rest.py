@@ -190,7 +190,8 @@ class OrderTests(RestCase):
             self.assertNoResult(cancelling)
             self.around.clock.advance(0.5)
         self.assertTrue(self.successResultOf(cancelling))
-        self.assertEqual({"id": [int(ID)]}, self.asked(CLOSED)[-1])
+        # As many as are asked for: the venue's default is 25.
+        self.assertEqual({"id": [int(ID)], "limit": 1}, self.asked(CLOSED)[-1])
 
     def test_cancel_of_what_is_over(self) -> None:
         """The venue does not find it; its history tells how it ended."""

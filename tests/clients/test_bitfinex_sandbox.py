@@ -4,9 +4,10 @@ from datetime import timedelta
 from decimal import Decimal
 from typing import Any
 
-from clients.bitfinex import account
+from clients.bitfinex import account, client
 from clients.errors import OutcomeUnknown, Reason, Refused, Retryable
 from model.order import Side
+from sandbox.candles import Bar
 from sandbox.faults import Kind
 from tests.clients import sandbox_venue, trouble
 from tests.clients.bitfinex_venues import CONTRACT, SandboxBitfinex
@@ -185,6 +186,31 @@ class BitfinexInTrouble(trouble.InTrouble):
         moved = {ticker: self.moved(shapes, ticker) for ticker in ("BTC", "USD")}
         accounts = self.sandbox.venue.accounts
         self.assertEqual({ticker: accounts.balance("pool", ticker) for ticker in moved}, moved)
+
+    async def test_whose_many_fills_are(self) -> None:
+        """More orders than a page of the venue's, each with its own id, told to a client that has not seen any of them."""
+        await self.following()
+        for number in range(30):
+            self.sandbox.trade(Side.SELL, D("0.001"), D(49_995))
+            await self.exchange.placeOrder(CONTRACT, D("0.001"), D(49_995), "BUY", client_id=f"ilp-a{number}")
+        stranger = self.make_client()
+        self.addCleanup(stranger.disconnect)
+        await stranger.connect()
+        fills = await stranger.getTradeHistory(now() - timedelta(hours=1), now())
+        self.assertEqual([f"ilp-a{number}" for number in range(30)], [fill["client_id"] for fill in fills])
+
+    async def test_bars_are_read_to_the_last_page(self) -> None:
+        """As far back as there are any; a minute without a trade has none."""
+        self.patch(client, "BARS", 2)
+        start = int(now().timestamp()) // 60 * 60 - 600
+        opened = [start + 60 * minute for minute in (0, 1, 3, 4, 7)]
+        bars = [Bar(each, D(2), D(4), D(1), D(3), D(5)) for each in opened]
+        self.sandbox.venue.histories[CONTRACT].load(bars)
+        await self.exchange.connect()
+        found = await self.exchange.getOHLCVHistory(CONTRACT, "minute", now() - timedelta(hours=1), now())
+        self.assertEqual([each * 1_000_000 for each in opened], sorted(found))
+        first = found[start * 1_000_000]
+        self.assertEqual((D(2), D(4), D(1), D(3)), (first["open"], first["high"], first["low"], first["close"]))
 
     async def test_withdrawal_that_came_to_nothing(self) -> None:
         """It is told again when it is cancelled, with the posting that gives the money back."""

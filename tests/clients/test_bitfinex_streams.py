@@ -14,6 +14,7 @@ from twisted.internet.defer import Deferred
 from twisted.internet.task import deferLater
 from twisted.trial.unittest import SynchronousTestCase, TestCase
 
+from clients.bitfinex import streams
 from clients.bitfinex.book import CheckedBook, javascript
 from clients.bitfinex.streams import BookStream, Numbers, OwnOrders
 from clients.bitfinex.wire import reading
@@ -388,3 +389,11 @@ class OwnOrdersTests(ServerCase):
         await self.until(lambda: self.turns[1].called)
         self.answer = {"event": "auth", "status": "OK", "chanId": 0}
         await self.until(lambda: self.stream.is_up)
+
+    async def test_log_in_that_is_not_answered(self) -> None:
+        """Requests, cancels among them, do not wait for it for long."""
+        self.patch(streams, "TURN", 0.05)
+        self.answer = None
+        self.connections[-1].say(b"[]")
+        await self.until(lambda: len(self.turns) == 2 and self.turns[1].called)
+        self.assertFalse(self.stream.is_up)
