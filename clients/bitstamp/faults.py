@@ -27,8 +27,9 @@ other 500....                                         Order could not be placed 
 anything else                                                                                         Refused OTHER
 ===================================================== =============================================== ======================
 
-Status 5xx without one of these codes is unknown, whatever it says; 429 is Refused RATE_LIMIT, and then nothing is sent for as
-long as the venue wants. A maker-or-cancel order that would trade is no error: it is taken and cancelled at once.
+Status 5xx without one of these codes is unknown, whatever it says; 401 and 403 are Refused AUTH where the words say nothing
+else; 429 is Refused RATE_LIMIT, and then nothing is sent for as long as the venue wants. A maker-or-cancel order that would
+trade is no error: it is taken and cancelled at once.
 """
 
 from attrs import frozen

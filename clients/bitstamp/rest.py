@@ -13,7 +13,7 @@ from uuid import uuid4
 
 from clients.bitstamp.faults import VENUE, Trouble, WrongTime, error_of, trouble_in
 from clients.bitstamp.signing import headers, is_sealed
-from clients.errors import InvalidData, OutcomeUnknown, Reason, Refused
+from clients.errors import ExchangeError, InvalidData, OutcomeUnknown, Reason, Refused
 from clients.http_link import Answer, Request, exact_json
 from clients.rate_limit import RateLimit, Silence, TokenBucket
 from clients.rest import VenueRest
@@ -27,6 +27,7 @@ CANCEL = "POST /api/v2/cancel_order/"
 #: What may change something. All else only reads, so that no answer means nothing done.
 _WRITES = ("POST /api/v2/buy/", "POST /api/v2/sell/", CANCEL)
 _SEAL = "x-server-auth-signature"
+_BY_STATUS = {401: Reason.AUTH, 403: Reason.AUTH, 418: Reason.RATE_LIMIT, 429: Reason.RATE_LIMIT}
 
 
 def is_write(call: str) -> bool:
@@ -93,11 +94,14 @@ class BitstampRest(VenueRest):
         self._check_seal(request, answer)
         told = _trouble(answer)
         if told is not None:
-            raise self._refusal(request, told)
+            raise self._refusal(request, answer.status, told)
         return self._link.json_of(request, answer)
 
-    def _refusal(self, request: Request, told: Trouble) -> Exception:
+    def _refusal(self, request: Request, status: int, told: Trouble) -> ExchangeError:
         error = error_of(request.call, told, request.is_write)
+        if isinstance(error, Refused) and error.reason is Reason.OTHER:
+            # Where the words say little, the status may say more.
+            error = Refused(VENUE, request.call, error.detail, _BY_STATUS.get(status, Reason.OTHER))
         if isinstance(error, Refused) and error.reason is Reason.RATE_LIMIT:
             for limit in self._limits:
                 limit.exhaust()

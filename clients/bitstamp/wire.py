@@ -202,7 +202,7 @@ def amounts(row: Mapping[str, Any], tickers: Iterable[str]) -> dict[str, Decimal
 
 def level(row: Any) -> tuple[Decimal, Decimal]:
     """Price and quantity (0: the level is gone)."""
-    return positive(row[0], "price"), number(row[1], "quantity")
+    return parsing.level(row[0], row[1])
 
 
 @frozen

@@ -169,6 +169,14 @@ class OrderTests(RestCase):
         self.script[BUY] = (502, b'{"error": "bad gateway"}')
         self.error(self.place(), OutcomeUnknown)
 
+    def test_status_where_words_say_little(self) -> None:
+        """Words that are not listed mean what their status does."""
+        for status, reason in ((403, Reason.AUTH), (429, Reason.RATE_LIMIT), (400, Reason.OTHER)):
+            self.script[BUY] = (status, b'{"error": "Something new."}')
+            error = self.error(self.place(), Refused)
+            self.assertEqual((reason, "Something new."), (error.reason, error.detail))
+            self.around.clock.advance(60)
+
     def test_off_step_never_leaves(self) -> None:
         """What is off the venue's steps, or under its minimums, is refused here."""
         for quantity, price, reason in (
