@@ -6,7 +6,9 @@ Each function raises ValueError for what breaks its form; :func:`reading` makes 
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
-from decimal import Decimal
+from decimal import Decimal, InvalidOperation
+
+from attrs import frozen
 
 from clients.errors import InvalidData, OutcomeUnknown
 from model.money import decimal_of
@@ -15,17 +17,35 @@ from model.shapes import SideName
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 #: Before and after the point; the largest number of any venue has fewer.
 MOST_DIGITS = 30
+_LEAST, _MOST = Decimal(1).scaleb(-MOST_DIGITS), Decimal(1).scaleb(MOST_DIGITS)
+_WRITTEN = (str, Decimal)
 
 
-@contextmanager
-def reading(venue: str, call: str) -> Iterator[None]:
-    """What breaks the format of ``call``'s answer comes out as InvalidData, with the reason."""
-    try:
-        yield
-    except KeyError as missing:
-        raise InvalidData(venue, call, f"{missing.args[0]!r} is missing") from missing
-    except (ValueError, TypeError, AttributeError, IndexError) as wrong:
-        raise InvalidData(venue, call, str(wrong)) from wrong
+@frozen
+class Reading:
+    """What breaks the format of ``call``'s answer comes out as InvalidData, with the reason.
+
+    A context that holds nothing, so that one may serve all messages of a stream.
+    """
+
+    venue: str
+    call: str
+
+    def __enter__(self) -> None:
+        """Begin."""
+
+    def __exit__(self, _kind: object, wrong: BaseException | None, _trace: object) -> None:
+        if wrong is None:
+            return
+        if isinstance(wrong, KeyError):
+            raise InvalidData(self.venue, self.call, f"{wrong.args[0]!r} is missing") from wrong
+        if isinstance(wrong, ValueError | TypeError | AttributeError | IndexError):
+            raise InvalidData(self.venue, self.call, str(wrong)) from wrong
+
+
+def reading(venue: str, call: str) -> Reading:
+    """See :class:`Reading`."""
+    return Reading(venue, call)
 
 
 @contextmanager
@@ -46,7 +66,7 @@ def exact(value: object, what: str) -> Decimal:
     ``1e999999`` is a number too, and as an integer it would fill the memory.
     """
     found = decimal_of(value, what)
-    if found and abs(found.adjusted()) > MOST_DIGITS:
+    if not -MOST_DIGITS <= found.adjusted() <= MOST_DIGITS and found:
         raise ValueError(f"{what}: {value!r:.40} is no amount")
     return found
 
@@ -65,6 +85,21 @@ def positive(value: object, what: str) -> Decimal:
     if found <= 0:
         raise ValueError(f"{what}: {found} is not positive")
     return found
+
+
+def level(price: object, quantity: object) -> tuple[Decimal, Decimal]:
+    """Price and quantity (0: the level is gone) of a row of a book.
+
+    The same as :func:`positive` and :func:`number`, in half the time for what is right: thousands come each second.
+    """
+    if isinstance(price, _WRITTEN) and isinstance(quantity, _WRITTEN):
+        try:
+            at, left = Decimal(price), Decimal(quantity)
+            if _LEAST <= at <= _MOST and (_LEAST <= left <= _MOST or not left):
+                return at, left
+        except InvalidOperation:
+            pass  # no number, or none that can be compared: said below
+    return positive(price, "price"), number(quantity, "quantity")
 
 
 def text(value: object, what: str) -> str:

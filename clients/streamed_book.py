@@ -37,9 +37,9 @@ class StreamedBook:
 
     def _check_sides(self) -> None:
         """:raises OutOfStep: for a crossed book, which no venue has."""
-        bids, asks = self._bids.best_first(1), self._asks.best_first(1)
-        if bids and asks and bids[0][0] >= asks[0][0]:
-            raise OutOfStep(f"{self.contract}: bid {bids[0][0]} at or above ask {asks[0][0]}")
+        bid, ask = self._bids.best, self._asks.best
+        if bid is not None and ask is not None and bid >= ask:
+            raise OutOfStep(f"{self.contract}: bid {bid} at or above ask {ask}")
 
     def shape(self, timestamp: int) -> BookShape:
         """The best levels of each side; ``timestamp``: when they were last known to be true."""

@@ -163,7 +163,7 @@ def fill(entry: Mapping[str, Any], known: Market) -> FillShape:
 
 def level(row: Any) -> tuple[Decimal, Decimal]:
     """Price and quantity (0: the level is gone)."""
-    return positive(row[0], "price"), number(row[1], "quantity")
+    return parsing.level(row[0], row[1])
 
 
 @frozen

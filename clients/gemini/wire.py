@@ -17,7 +17,7 @@ from attrs import frozen
 from clients import bars, parsing
 from clients.gemini.faults import VENUE
 from clients.listings import Listing, Market
-from clients.parsing import exact, number, optional_text, positive, quantity_left, side_of, text, truth, whole
+from clients.parsing import exact, level, number, optional_text, positive, quantity_left, side_of, text, truth, whole
 from model.candle import Period
 from model.instrument import Instrument
 from model.money import ZERO
@@ -150,7 +150,8 @@ def changes(message: Mapping[str, Any]) -> Changes:
     """What an ``l2_updates`` says. Only the first one after a subscription carries trades and auctions: it is the whole book."""
     rows: dict[SideName, Levels] = {"BUY": [], "SELL": []}
     for row in message["changes"]:
-        rows[side_of(row[0], SIDES)].append((positive(row[1], "price"), number(row[2], "quantity")))
+        side, price, quantity = row
+        rows[side_of(side, SIDES)].append(level(price, quantity))
     is_whole = "trades" in message or "auction_events" in message
     return Changes(is_whole, tuple(rows["BUY"]), tuple(rows["SELL"]))
 

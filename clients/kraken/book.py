@@ -10,8 +10,9 @@ from decimal import Decimal
 from typing import Any
 from zlib import crc32
 
+from clients.book_side import BookSide
 from clients.kraken.wire import Pair
-from clients.parsing import number, positive
+from clients.parsing import level
 from clients.streamed_book import OutOfStep, StreamedBook
 
 CHECKED_LEVELS = 10
@@ -21,8 +22,14 @@ class KrakenBook(StreamedBook):
     """The book of ``pair`` to ``depth`` levels; ``is_in_step`` between a proven snapshot and the first doubt."""
 
     def __init__(self, pair: Pair, depth: int) -> None:
-        super().__init__(pair.instrument.contract, depth)
         self._price_digits, self._quantity_digits = pair.price_digits, pair.quantity_digits
+        super().__init__(pair.instrument.contract, depth)
+
+    def _clear(self) -> None:
+        self._bids, self._asks = (BookSide(is_bid, self._written) for is_bid in (True, False))
+
+    def _written(self, price: Decimal, quantity: Decimal) -> str:
+        return _digits(price, self._price_digits) + _digits(quantity, self._quantity_digits)
 
     def snapshot(self, data: Mapping[str, Any]) -> None:
         """Begin anew.
@@ -54,14 +61,13 @@ class KrakenBook(StreamedBook):
 
     def checksum(self) -> int:
         """CRC32 of the best ten of each side."""
-        levels = self._asks.best_first(CHECKED_LEVELS) + self._bids.best_first(CHECKED_LEVELS)
-        parts = (_written(price, self._price_digits) + _written(quantity, self._quantity_digits) for price, quantity in levels)
+        parts = self._asks.best_written(CHECKED_LEVELS) + self._bids.best_written(CHECKED_LEVELS)
         return crc32("".join(parts).encode())
 
 
 def _level(entry: Mapping[str, Any]) -> tuple[Decimal, Decimal]:
-    return positive(entry["price"], "price"), number(entry["qty"], "qty")
+    return level(entry["price"], entry["qty"])
 
 
-def _written(value: Decimal, digits: int) -> str:
+def _digits(value: Decimal, digits: int) -> str:
     return f"{value:.{digits}f}".replace(".", "").lstrip("0")
