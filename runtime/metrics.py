@@ -1,6 +1,5 @@
 """The process as Prometheus sees it: what the pool counts, what can be read off it, and what else runs around it."""
 
-import time
 from collections.abc import Iterable, Iterator, Mapping
 from platform import python_version
 from typing import Final
@@ -41,7 +40,8 @@ class PoolCollector(Collector):
         money = "sandbox" if self._pool.is_sandbox else "paper" if self._pool.is_paper else "real"
         yield Reading("build_info", 1, (VERSION, python_version(), money))
         if self._heartbeat is not None and self._heartbeat.touched is not None:
-            yield Reading("heartbeat_age_seconds", time.time() - self._heartbeat.touched)
+            now = self._pool.parts.now() / 1_000_000
+            yield Reading("heartbeat_age_seconds", now - self._heartbeat.touched)
         for post in self._notifier.posts if self._notifier is not None else ():
             for outcome, count in post.outcomes.items():
                 yield Reading("notices_total", count, (post.name, outcome))

@@ -1,0 +1,1 @@
+"""The rules and pictures that operators are given, against the real pool."""
