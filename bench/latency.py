@@ -7,7 +7,8 @@ are in them. The floor is an echo between the same two kinds of process. The ven
 not ours to measure.
 
 tick_to_cancel: from the frame that makes a quote dangerous to that quote being gone; tick_to_quote: to its replacement being
-there, which leaves as soon as the cancel is confirmed; disk_flush: what one flush of the ledger takes on this machine.
+there, which leaves as soon as the cancel is confirmed; disk_flush: what one flush of the ledger takes on this machine;
+fill_to_hedge_cpu: what the pool's threads computed in that time, whatever else they did in it included.
 ``--viewers 200``: all of it again while so many browsers look at the console, in turns, and the ratio of the two.
 """
 
@@ -139,20 +140,23 @@ class Venues:
             await deferLater(self._reactor, REST, lambda: None)
         return cancels, quotes
 
-    async def fills(self, count: int) -> list[float]:
-        """Trade with the pool's quotes ``count`` times: milliseconds from the fill's last frame to the hedge's arrival."""
-        found = []
+    async def fills(self, count: int, pid: int) -> tuple[list[float], list[float]]:
+        """Trade with the pool's quotes ``count`` times: milliseconds from the fill's last frame to the hedge's arrival, and
+        those of the process ``pid`` on a processor meanwhile."""
+        found, computed = [], []
         for number in range(count):
             await self.quoted()
             written: list[float] = []
             self.front.wrote = lambda topic, written=written: written.append(time.perf_counter()) if "fills" in topic else None  # type: ignore[misc]
             hedged = self._next(self.source, Change.NEW)
             side = (Side.SELL, Side.BUY)[number % 2]
+            before = on_processor(pid)
             self.target.place(CUSTOMER, "BTC/HUF", side, D("0.01"))
             at = await hedged
+            computed.append(on_processor(pid) - before)
             found.append(1e3 * (at - written[0]))
             await deferLater(self._reactor, REST, lambda: None)
-        return found
+        return found, computed
 
     @staticmethod
     def _next(venue: Any, change: Change) -> "Deferred[float]":
@@ -254,6 +258,12 @@ class Pool:
         return viewers
 
 
+def on_processor(pid: int) -> float:
+    """Milliseconds that all threads of a process have run so far (Linux, proc_pid_schedstat(5))."""
+    threads = Path(f"/proc/{pid}/task").glob("*/schedstat")
+    return sum(int(thread.read_text().split()[0]) for thread in threads) / 1e6
+
+
 def flush(folder: Path, count: int) -> list[float]:
     """Milliseconds that one page takes to the disk."""
     found = []
@@ -277,9 +287,10 @@ async def measure(reactor: Any, lost: Callable[[], object], count: int, viewers:
         await pool.start()
         await venues.ticks(5)  # everything is slow the first time
         cancels, quotes = await venues.ticks(count)
-        hedges = await venues.fills(count)
+        hedges, computed = await venues.fills(count, pool.process.pid)
         for what, found in (("tick_to_cancel_ms", cancels), ("tick_to_quote_ms", quotes), ("fill_to_hedge_ms", hedges)):
             print(f"{_line(what, found)} floor {least:.1f}", flush=True)
+        print(_line("fill_to_hedge_cpu_ms", computed), flush=True)
         if viewers:
             await compare(venues, pool, count, viewers)
         await pool.process.end()

@@ -24,6 +24,12 @@ class Child(ProcessProtocol):
         command = [sys.executable, *arguments]
         reactor.spawnProcess(self, sys.executable, command, dict(os.environ), str(ROOT), childFDs={0: "w", 1: "r", 2: "r"})
 
+    @property
+    def pid(self) -> int:
+        """Its number."""
+        transport: Any = self.transport
+        return int(transport.pid)
+
     def said(self, pattern: str) -> "Deferred[str]":
         """Fires with the first group of ``pattern`` as soon as its standard output has it."""
         waiter: Deferred[str] = Deferred()
