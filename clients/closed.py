@@ -11,7 +11,9 @@ CLOSED: Mapping[str, str] = {
     "btce": f"BTC-e was shut down in 2017; {_INSTEAD}",
     "btcchina": f"BTCChina stopped trading in 2017; {_INSTEAD}",
     "campbx": f"CampBX has stopped trading; {_INSTEAD}",
+    "coinbasepro": "Coinbase Pro is Coinbase Exchange today; use clients.coinbase_exchange.CoinbaseExchange",
     "cryptsy": f"Cryptsy closed in 2016; {_INSTEAD}",
+    "gdax": "GDAX is Coinbase Exchange today; use clients.coinbase_exchange.CoinbaseExchange",
     "mtgox": f"Mt. Gox closed in 2014; {_INSTEAD}",
     "vaultofsatoshi": f"Vault of Satoshi closed in 2015; {_INSTEAD}",
 }

@@ -35,7 +35,7 @@ SETTLING = timedelta(days=3)
 class Account:
     """``listings()``: the contracts whose executions are ours to tell (Coinbase tells them by contract only).
 
-    ``addresses``: by ticker, where deposits go, by the config or (as there is no list of them) as made here.
+    ``addresses``: by ticker, where deposits go by the config.
     """
 
     _rest: CoinbaseExchangeRest
@@ -145,8 +145,31 @@ class Account:
     # Addresses and withdrawals
 
     async def address(self, ticker: str) -> str:
-        """Where a deposit goes: the address that the config names, or one that is made once."""
-        return self._addresses.get(ticker) or await self.new_address(ticker)
+        """Where a deposit goes: the address that the config names or that was made here, else that of the last deposit.
+
+        :raises Refused: (ADDRESS) where nothing was ever deposited: Coinbase lists no addresses, it only makes new ones.
+        """
+        if ticker not in self._addresses:
+            found = await self._last_address(ticker, self._networks.of(TRANSFERS, ticker))
+            if found is None:
+                words = f"no {ticker} address is known; make one there and name it in the option deposit_address_{ticker}"
+                raise Refused(VENUE, TRANSFERS, words, Reason.ADDRESS)
+            self._addresses[ticker] = found
+        return self._addresses[ticker]
+
+    async def _last_address(self, ticker: str, network: str) -> str | None:
+        found: list[str] = []
+
+        async def page(after: str) -> str | None:
+            cursor = {"after": after} if after else {}
+            told = await self._rest.page(TRANSFERS, query={"type": "deposit", "limit": str(PAGE), **cursor})
+            with reading(TRANSFERS):
+                addresses = (history.deposit_address(row, ticker, network) for row in told.rows)
+                found.extend(address for address in addresses if address is not None)
+            return None if found else told.after
+
+        await all_pages(VENUE, TRANSFERS, page, "")
+        return found[0] if found else None
 
     async def new_address(self, ticker: str) -> str:
         """A fresh address; older ones stay good. It is the current one for as long as this process knows it."""

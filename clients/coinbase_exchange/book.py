@@ -2,8 +2,9 @@
 
 A snapshot and then changes of whole levels (size 0: the level is gone), "guaranteed" to be complete: there is no number and no
 checksum by which a lost one would show (``sequence`` counts the channel ``full``). A guarantee is no proof, so that the best
-levels are compared with REST's every now and then (:class:`Audit`); a change that is missing shows within a minute at the top of
-the book, which is where it costs money. A book that is crossed, or a time that runs backwards, shows at once.
+levels are compared with REST's every now and then (:class:`Audit`): a change that is missing shows within half a minute at the
+top of the book, which is where it costs money. A book that is crossed, or a time of the venue's trading engine that runs
+backwards, shows at once.
 """
 
 from collections.abc import Mapping

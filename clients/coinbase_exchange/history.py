@@ -73,6 +73,15 @@ def _deposit(entry: Mapping[str, Any]) -> TransactionShape:
     }
 
 
+def deposit_address(entry: Mapping[str, Any], ticker: str, network: str) -> str | None:
+    """Where a deposit of ``ticker`` by ``network`` has come in; None of any other transfer, and where a tag was needed too."""
+    details = entry.get("details") or {}
+    is_wanted = entry["type"] == "deposit" and ticker_of(text(entry["currency"], "currency")) == ticker
+    if not is_wanted or details.get("network") != network or details.get("destination_tag"):
+        return None
+    return optional_text(details.get("crypto_address"), "crypto_address")
+
+
 def _withdrawal(entry: Mapping[str, Any]) -> list[TransactionShape]:
     id, state, details = text(entry["id"], "id"), _state(entry), entry.get("details") or {}
     amount, fee = number(entry["amount"], "amount"), number(details.get("fee") or "0", "fee")

@@ -43,7 +43,7 @@ class Places:
     ``depth`` (levels of a book that are shown: 50, 100, 500, 1000, 5000), ``contracts`` (a list such as ``BTC/USD, ETH/USD``:
     histories hold the executions of these besides what is followed or traded; Coinbase tells them by contract only),
     ``network_<ticker>`` (Coinbase's name of the network by which a ticker travels, else its default) and
-    ``deposit_address_<ticker>`` (the address to deposit to; else a new one is made, once for each start).
+    ``deposit_address_<ticker>`` (the address to deposit to; else that of the last deposit).
     """
 
     rest: str

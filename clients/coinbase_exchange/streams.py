@@ -5,6 +5,7 @@ With each comes ``heartbeat``, once a second, so that silence is told from quiet
 products: an order that a person places is ours too.
 """
 
+import re
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
@@ -28,6 +29,8 @@ from model.shapes import BookShape
 #: Seconds between two comparisons of a book with REST's, and after one that has failed.
 AUDIT, AUDIT_AGAIN = 10.0, 1.0
 BEST = "GET /products/{product_id}/book"
+#: A product's id among the words of an error.
+PRODUCT = re.compile(r"[A-Z0-9]+-[A-Z0-9]+")
 
 Books = Followed[Listing, CoinbaseExchangeBook]
 
@@ -95,7 +98,7 @@ class BookStream(SharedBookStream[Listing, CoinbaseExchangeBook]):
 
     def _refused(self, words: str) -> None:
         """One product that it will not stream is named; anything else concerns the connection."""
-        named = [symbol for symbol in self._followed if symbol in words]
+        named = [symbol for symbol in PRODUCT.findall(words) if symbol in self._followed]
         if not named:
             raise ValueError(f"the feed says: {words:.200}")
         for symbol in named:

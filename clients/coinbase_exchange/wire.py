@@ -56,7 +56,8 @@ def _listing(entry: Mapping[str, Any]) -> Listing:
         contract_of(entry["id"]),
         positive(entry["quote_increment"], "quote_increment"),
         positive(entry["base_increment"], "base_increment"),
-        number(entry.get("base_min_size") or "0", "base_min_size"),
+        # There is no least size of its own any more, only a least value; less than a step nothing can be.
+        positive(entry.get("base_min_size") or entry["base_increment"], "base_min_size"),
         number(entry.get("min_market_funds") or "0", "min_market_funds"),
     )
     return Listing(text(entry["id"], "id"), instrument)
@@ -148,7 +149,7 @@ def fee_at(rate: Decimal, price: Decimal, quantity: Decimal) -> Decimal:
 
 def level(row: Any) -> tuple[Decimal, Decimal]:
     """Price and quantity (0: the level is gone)."""
-    return positive(row[0], "price"), number(row[1], "quantity")
+    return parsing.level(row[0], row[1])
 
 
 def depth(answer: Mapping[str, Any]) -> tuple[list[LevelShape], list[LevelShape]]:

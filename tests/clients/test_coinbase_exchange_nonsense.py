@@ -78,6 +78,7 @@ class NonsenseTests(SynchronousTestCase):
         self.check(self.heard, spoiled, MATCH, DONE)
         self.check(lambda entry: history.posting("LTC", entry) or {}, spoiled)
         self.check(history.transfer, spoiled)
+        self.check(history.deposit_address, spoiled, "LTC", "litecoin")
 
     @given(st.sampled_from([PRODUCT, CURRENCY]), st.data(), nonsense)
     def test_market_spoiled(self, good: dict[str, Any], data: st.DataObject, bad: Any) -> None:

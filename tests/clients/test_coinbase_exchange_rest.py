@@ -249,16 +249,27 @@ class MoneyTests(RestCase):
         self.assertEqual(sent, len(self.around.server.asked))
 
     def test_address(self) -> None:
-        """One is made and kept; one that needs a tag beside it is none that we can give away."""
+        """A new one is made and kept; one that needs a tag beside it is none that we can give away."""
         self.script["GET /coinbase-accounts"] = [{"id": "w", "currency": "LTC"}]
         self.script["POST /coinbase-accounts/w/addresses"] = InTurn([{"address": "M1"}, {"address": "M2"}])
-        self.assertEqual(["M1", "M1"], [self.result(self.account.address("LTC")) for _ in range(2)])
-        self.assertEqual("M2", self.result(self.account.new_address("LTC")))
+        for made in ("M1", "M2"):
+            self.assertEqual(made, self.result(self.account.new_address("LTC")))
         self.assertEqual("M2", self.result(self.account.address("LTC")))
         self.assertEqual({"network": "litecoin"}, json.loads(self.asked("POST /coinbase-accounts/w/addresses")[-1].body))
         self.script["POST /coinbase-accounts/w/addresses"] = {"address": "M3", "destination_tag": "7"}
         self.error(self.account.new_address("LTC"), InvalidData)
         self.assertIs(Reason.ADDRESS, self.error(self.account.address("USDT"), Refused).reason)
+
+    def test_address_of_the_last_deposit(self) -> None:
+        """There is no list of addresses, and none is made unasked: an old one of this currency and network stays good."""
+        self.assertIs(Reason.ADDRESS, self.error(self.account.address("LTC"), Refused).reason)
+        others: list[Any] = [{**DEPOSIT, "currency": "BTC"}, {**DEPOSIT, "details": {"network": "other", "crypto_address": "M0"}}]
+        tagged = {**DEPOSIT, "details": {**DEPOSIT["details"], "destination_tag": "7"}}
+        self.script["GET /transfers"] = [*others, tagged, DEPOSIT]
+        self.assertEqual("M1", self.result(self.account.address("LTC")))
+        asked = len(self.asked("GET /transfers"))
+        self.assertEqual("M1", self.result(self.account.address("LTC")))
+        self.assertEqual(asked, len(self.asked("GET /transfers")))
 
 
 class BudgetTests(RestCase):

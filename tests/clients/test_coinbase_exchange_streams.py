@@ -392,7 +392,7 @@ class BookStreamTests(TestCase):
 
     async def test_refused_product(self) -> None:
         """A product that the venue will not stream stays without an age; the others go on."""
-        other = Listing("XXX-YYY", Instrument("XXX/YYY"))
+        other = Listing("BTC-USDT", Instrument("BTC/USDT"))
         self.stream.follow(other)
         await self.until(lambda: len(self.asked) == 2)
         await deferLater(reactor, 0.05)

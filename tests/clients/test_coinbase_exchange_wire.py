@@ -233,7 +233,7 @@ class MarketTests(SynchronousTestCase):
         (listing,) = market.contracts.values()
         steps = listing.instrument
         self.assertEqual(
-            ("LTC/USD", D("0.01"), D("1E-8"), D(0), D(1)),
+            ("LTC/USD", D("0.01"), D("1E-8"), D("1E-8"), D(1)),
             (steps.contract, steps.tick, steps.lot, steps.min_quantity, steps.min_value),
         )
         self.assertIs(listing, market.symbols["LTC-USD"])
