@@ -9,10 +9,12 @@ numbers as JavaScript prints them.
 """
 
 from decimal import Decimal
+from itertools import zip_longest
 from typing import Any
 from zlib import crc32
 
 from clients.bitfinex.wire import level
+from clients.book_side import BookSide
 from clients.listings import Listing
 from clients.parsing import exact
 from clients.streamed_book import OutOfStep, StreamedBook
@@ -71,15 +73,12 @@ class CheckedBook(StreamedBook):
 
     def checksum(self) -> int:
         """Of the best 25 of each side."""
-        parts: list[str] = []
-        sides = [(self._bids.best_first(CHECKED_LEVELS), 1), (self._asks.best_first(CHECKED_LEVELS), -1)]
-        for index in range(CHECKED_LEVELS):
-            for levels, sign in sides:
-                if index < len(levels):
-                    price, quantity = levels[index]
-                    parts += [javascript(price), javascript(sign * quantity)]
-        found = crc32(":".join(parts).encode())
+        sides = self._bids.best_written(CHECKED_LEVELS), self._asks.best_written(CHECKED_LEVELS)
+        found = crc32(":".join(level for turn in zip_longest(*sides) for level in turn if level is not None).encode())
         return found - 2**32 if found >= 2**31 else found
+
+    def _clear(self) -> None:
+        self._bids, self._asks = BookSide(is_bid=True, written=_bid), BookSide(is_bid=False, written=_ask)
 
     def shape(self, timestamp: int) -> BookShape:
         """The book as it was last proven."""
@@ -94,6 +93,14 @@ class CheckedBook(StreamedBook):
         self._check_sides()
         self._shown = self._bids.shapes(self._depth), self._asks.shapes(self._depth)
         self.proven_at, self.is_pending, self.is_in_step = now, False, True
+
+
+def _bid(price: Decimal, quantity: Decimal) -> str:
+    return f"{javascript(price)}:{javascript(quantity)}"
+
+
+def _ask(price: Decimal, quantity: Decimal) -> str:
+    return f"{javascript(price)}:{javascript(-quantity)}"
 
 
 def javascript(value: Decimal) -> str:

@@ -161,7 +161,8 @@ class BookStream(SharedBookStream[Listing, CheckedBook]):
                     return
                 book.check(message[2], now)
                 followed.backoff.reset()
-            elif isinstance(payload[0], list):
+            elif not row(payload, 0, "payload") or isinstance(payload[0], list):
+                # A book that nobody offers anything in is a snapshot without rows.
                 book.snapshot(payload, now)
                 followed.alarm.stop()
                 self._link.settled()

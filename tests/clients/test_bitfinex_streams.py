@@ -223,6 +223,7 @@ class BookStreamTests(ServerCase):
 
     async def setUp(self) -> None:  # type: ignore[override]  # trial awaits it
         await super().setUp()
+        self.snapshot = SNAPSHOT
         self.books: list[Any] = []
         self.stream = BookStream(self.url, self.around, 25, changed=self.books.append, up=int, down=int)
         self.addCleanup(self.stream.close)
@@ -234,7 +235,7 @@ class BookStreamTests(ServerCase):
         if request["event"] == "subscribe" and request["symbol"] == LISTING.symbol:
             channel = 16 + len(self.asked)
             connection.say({"event": "subscribed", "channel": "book", "chanId": channel, "symbol": request["symbol"]})
-            connection.tell(channel, SNAPSHOT)
+            connection.tell(channel, self.snapshot)
             self.channel = channel
         elif request["event"] == "subscribe":
             connection.say({"event": "error", "code": 10300, "msg": "symbol: invalid", "symbol": request["symbol"]})
@@ -272,6 +273,16 @@ class BookStreamTests(ServerCase):
         self.assertEqual(["conf", "subscribe", "unsubscribe", "subscribe"], [request["event"] for request in self.asked])
         self.assertEqual(1, len(self.connections))
 
+    async def test_empty_book(self) -> None:
+        """Is a book too, and a proven one."""
+        self.snapshot = []
+        self.connections[-1].say({"event": "info", "code": 20061})
+        await self.until(lambda: self.books[-1]["bids"] == [] and self.stream.as_of(LISTING))
+        self.connections[-1].tell(self.channel, "cs", 0)
+        self.connections[-1].tell(self.channel, "hb")
+        await deferLater(reactor, 0.05)
+        self.assertEqual((2, True), (len(self.connections), self.stream.as_of(LISTING) is not None))
+
     async def test_corrupt_stream_is_begun_anew(self) -> None:
         """Whatever makes no sense, and every gap, ends the connection; on the next one the book is subscribed to again."""
         broken: list[Any] = [
@@ -283,7 +294,8 @@ class BookStreamTests(ServerCase):
             lambda: [self.channel, ["10", 1, "NaN"], 2],
             lambda: [self.channel, [10, -1, 1], 2],
             lambda: [self.channel, [10, 1, 0], 2],
-            lambda: [self.channel, [], 2],
+            lambda: [self.channel, {}, 2],
+            lambda: [self.channel, "?", 2, 2],
             lambda: [self.channel, "cs", "x", 2],
             {"event": "info", "code": 20051, "msg": "Stopping. Please try to reconnect"},
             {"event": "info", "code": 20061, "msg": "Resuming full activity"},
