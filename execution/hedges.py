@@ -43,7 +43,7 @@ DECISION, LIMIT = "decision", "limit"
 
 class Hedges:
     """Obligations at the source. ``done`` is called when one is over, ``escalated`` with a sentence when one is stuck.
-    ``may_send`` uses up one order of the pool's budget, or says that there is none now: then it is tried again later."""
+    ``may_send`` uses up one order of the venue's budget, or says that there is none now: then it is tried again later."""
 
     log = Logger()
 

@@ -1,10 +1,7 @@
-"""How many orders may be sent, and who goes first: cancels are never counted, as they make us safer; then hedges, which
-alone may use the last fifth of the budget; then quotes."""
+"""How many orders may be sent to one venue. Cancels are never counted: they make us safer. Each venue has a budget of its own, as
+each counts for itself, so quotes on the target never keep a hedge at the source from being sent."""
 
 from collections.abc import Callable
-
-#: One in so many orders is kept for hedges.
-HEDGES_SHARE = 5
 
 
 class RateBudget:
@@ -12,7 +9,6 @@ class RateBudget:
 
     def __init__(self, per_minute: int, now: Callable[[], int]) -> None:
         self._per_minute = per_minute
-        self._reserve = per_minute // HEDGES_SHARE
         self._now = now
         self._tokens = float(per_minute)
         self._at = now()
@@ -24,21 +20,17 @@ class RateBudget:
 
     @property
     def left(self) -> int:
-        """Quotes that may be sent now."""
-        return max(0, int(self._refilled()) - self._reserve)
+        """Orders that may be sent now."""
+        return int(self._refilled())
 
     @property
     def has_one(self) -> bool:
-        """Whether a quote may be sent now."""
+        """Whether an order may be sent now."""
         return self.left >= 1
 
     def take(self) -> bool:
-        """Use one for a quote, if there is one besides those kept for hedges."""
-        return self.has_one and self.take_for_hedge()
-
-    def take_for_hedge(self) -> bool:
-        """Use one, if there is one at all."""
-        if self._refilled() < 1:
+        """Use one, if there is one."""
+        if not self.has_one:
             return False
         self._tokens -= 1
         return True

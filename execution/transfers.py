@@ -15,7 +15,7 @@ from twisted.logger import Logger
 from clients.errors import ExchangeError, OutcomeUnknown
 from clients.interface import IExchangeClient
 from execution.addresses import Addresses
-from execution.allowance import Allowance, Worth, kind_of
+from execution.allowance import Allowance, Kind, Worth, kind_of
 from execution.intents import Names
 from execution.rim import launch
 from execution.tasks import BadAnswer, Tasks
@@ -31,6 +31,8 @@ from model.transfer import Place, Transit
 MOST_READ = 10_000
 #: A transit is overdue so long after it should have arrived, by twice its usual time. In microseconds.
 GRACE = 60_000_000
+#: A transfer that is so many times as large as one that was declined, or as small, is another one.
+ANOTHER = 2
 #: How the task of an overdue transit is named: it may have another one, of its own id.
 OVERDUE: Final = "overdue-"
 #: What a person may answer to a task about a transfer, by its kind.
@@ -74,6 +76,7 @@ class Transfers:
         self._delay = delay
         self._notify = notify
         self._beginning: dict[str, Transfer] = {}
+        self._declined: dict[Kind, Decimal] = {}
         self._over_limit = ""
 
     async def load(self) -> None:
@@ -130,6 +133,8 @@ class Transfers:
         unsent = [t for t in self.transits.values() if t.state != "travelling"]
         if kind in {(t.origin, t.to, t.ticker) for t in unsent} | {kind_of(t) for t in self._beginning.values()}:
             return False  # one of this kind is being sent: its outcome first
+        if self._is_declined(transfer):
+            return False
         if self._allowance.is_too_soon(transfer):
             return False
         excess = self._allowance.excess(transfer, worth)
@@ -139,6 +144,15 @@ class Transfers:
             self._notify("limit", sentence)
         self._over_limit = excess
         return not excess
+
+    def _is_declined(self, transfer: Transfer) -> bool:
+        """Whether a person has said no to about this. A plan that has changed much may be asked about anew."""
+        declined = self._declined.get(kind_of(transfer))
+        return declined is not None and declined / ANOTHER < transfer.quantity < declined * ANOTHER
+
+    def allow_declined(self) -> None:
+        """Ask again for what was declined: a person has started the pool or changed its parameters."""
+        self._declined.clear()
 
     async def _begin(self, id: str, transfer: Transfer) -> None:
         try:
@@ -308,6 +322,8 @@ class Transfers:
         if task.kind == "overdue":
             await self._stop_waiting(transit, who, outcome)
         elif transit.state in ("manual", "unknown"):
+            if outcome == "cancel" and task.kind != "look":
+                self._declined[transit.origin, transit.to, transit.ticker] = transit.quantity
             await self._decided(transit, who, outcome, fields.get("reference") or None)
 
     async def _decided(self, transit: TransitRecord, who: str, outcome: str, reference: str | None) -> None:

@@ -57,7 +57,8 @@ class ILedger(Interface):
         """Remember an order before it is sent (state INTENDED)."""
 
     def answer(intent_id: str, state: IntentState, order_id: str | None, detail: str, timestamp: int) -> "Deferred[None]":
-        """Remember what became of an intent; ``order_id`` None leaves a known one in place."""
+        """Remember what became of an intent; ``order_id`` None leaves a known one in place. Fills of that order which were
+        booked before anybody knew whose it is are the intent's from then on."""
 
     def intents(only_open: bool, limit: int) -> "Deferred[list[IntentRecord]]":
         """Newest first; ``only_open``: those whose state is not final."""
@@ -94,8 +95,12 @@ class ILedger(Interface):
         """Every entry that happened from ``since`` until before ``until`` (microseconds), oldest first, with its postings:
         what :func:`ledger.pnl.attribute` takes."""
 
+    def unbalanced() -> "Deferred[list[str]]":
+        """Conservation: one sentence for each ticker whose accounts do not sum to zero. Empty is good. Cheap: the pool asks
+        at each start and all the time."""
+
     def check() -> "Deferred[list[str]]":
-        """Conservation: one sentence for each ticker whose accounts do not sum to zero. Empty is good."""
+        """The same of every posting there is, counted anew, and one sentence for each balance that is kept wrongly."""
 
     def save_obligation(obligation: Obligation) -> "Deferred[None]":
         """Insert or replace by id."""

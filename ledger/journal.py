@@ -113,14 +113,15 @@ def movements(connection: Connection, since: int, until: int) -> list[Movement]:
     return list(found.values())
 
 
+def unbalanced(connection: Connection) -> list[str]:
+    """One sentence for each ticker whose accounts, as they are kept, do not sum to zero. Reads a row per account and ticker."""
+    return _not_conserved(_kept(connection))
+
+
 def check(connection: Connection) -> list[str]:
     """Recount every posting: one sentence for each ticker not conserved, and for each balance that was kept wrongly."""
     counted, kept = _counted(connection), _kept(connection)
-    problems = [
-        f"{ticker}: the accounts sum to {plain(rest)} and not to zero"
-        for ticker, rest in sorted(sums_by_ticker(counted).items())
-        if rest
-    ]
+    problems = _not_conserved(counted)
     problems += [
         f"{ticker}: account {account} is kept as {plain(kept.get((account, ticker), ZERO))}, "
         f"but its postings sum to {plain(counted.get((account, ticker), ZERO))}"
@@ -128,6 +129,11 @@ def check(connection: Connection) -> list[str]:
         if kept.get((account, ticker), ZERO) != counted.get((account, ticker), ZERO)
     ]
     return problems
+
+
+def _not_conserved(sums: Sums) -> list[str]:
+    totals = sorted(sums_by_ticker(sums).items())
+    return [f"{ticker}: the accounts sum to {plain(rest)} and not to zero" for ticker, rest in totals if rest]
 
 
 def _fills_of(connection: Connection, since: int, until: int) -> dict[str, tuple[Place, Purpose | None]]:

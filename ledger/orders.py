@@ -19,6 +19,12 @@ from model.records import IntentRecord, IntentState, OrderIntent
 
 #: Built once: that takes SQLAlchemy longer than to execute it.
 _ANSWER = update(schema.intents).where(schema.intents.c.id == bindparam("intent_id"))
+_PLACE = select(schema.intents.c.place).where(schema.intents.c.id == bindparam("answered")).scalar_subquery()
+_BIND = (
+    update(schema.fills)
+    .where(schema.fills.c.intent_id.is_(None), schema.fills.c.order_id == bindparam("order"), schema.fills.c.place == _PLACE)
+    .values(intent_id=bindparam("answered"))
+)
 
 
 def intend(connection: Connection, intent: OrderIntent) -> None:
@@ -36,7 +42,7 @@ def intend(connection: Connection, intent: OrderIntent) -> None:
 
 
 def answer(connection: Connection, intent_id: str, state: IntentState, order_id: str | None, detail: str, timestamp: int) -> None:
-    """Remember what became of an intent.
+    """Remember what became of an intent. Fills that have overtaken the answer, and were booked as nobody's, are its own.
 
     :raises LedgerError: if there is no such intent.
     """
@@ -46,6 +52,8 @@ def answer(connection: Connection, intent_id: str, state: IntentState, order_id:
     changed = connection.execute(_ANSWER, changes)
     if changed.rowcount != 1:
         raise LedgerError(f"there is no intent {intent_id} to remember an answer for")
+    if order_id is not None:
+        connection.execute(_BIND, {"answered": intent_id, "order": order_id})
 
 
 def intents(connection: Connection, only_open: bool, limit: int) -> list[IntentRecord]:

@@ -105,6 +105,9 @@ class SqlLedger:
     def movements(self, since: int, until: int) -> "Deferred[list[Movement]]":
         return self._writer.submit(partial(journal.movements, since=since, until=until))
 
+    def unbalanced(self) -> "Deferred[list[str]]":
+        return self._writer.submit(journal.unbalanced)
+
     def check(self) -> "Deferred[list[str]]":
         return self._writer.submit(journal.check)
 

@@ -152,7 +152,7 @@ class LimitsSection(Section):
     max_position: Annotated[
         Decimal | None, _LIMIT, Key("BTC", "nothing is bought at a venue that would then hold more; empty: no limit")
     ] = None
-    max_orders_per_minute: Annotated[int, whole(1, 100_000), Key("orders/min", "no more orders than this are placed")] = 120
+    max_orders_per_minute: Annotated[int, whole(1, 100_000), Key("orders/min", "no more orders are placed at one venue")] = 120
     max_loss_per_day: Annotated[
         Decimal | None, _LIMIT, Key("source currency", "trading stops after losing this in 24 hours; empty: no limit")
     ] = None

@@ -180,10 +180,11 @@ def pool(
     limits = config.limits
     holder: list[Pool] = []
     slippage = lambda: holder[0].settings.max_slippage  # noqa: E731
-    tasks, budget = Tasks(book_keeper, now, notify), RateBudget(limits.max_orders_per_minute, now)
+    tasks = Tasks(book_keeper, now, notify)
+    budgets: dict[Place, RateBudget] = {place: RateBudget(limits.max_orders_per_minute, now) for place in by_place}
     transfers = _transfers(config, settings, by_place, book_keeper, tasks, names, now, notify)
     patience = float(limits.hedge_age)
-    contract, allow = settings.target_contract, budget.take_for_hedge
+    contract, may_hedge = settings.target_contract, budgets["source"].take
     parts = Parts(
         reactor=reactor,
         now=now,
@@ -194,8 +195,8 @@ def pool(
         feeds=live,
         desks=desks,
         fiat=fiat,
-        quotes=Quotes(desks["target"], names, contract, budget, now, settings.post_only),
-        hedges=Hedges(desks["source"], live["source"], book_keeper, names, reactor, now, slippage, patience, allow),
+        quotes=Quotes(desks["target"], names, contract, budgets["target"], now, settings.post_only),
+        hedges=Hedges(desks["source"], live["source"], book_keeper, names, reactor, now, slippage, patience, may_hedge),
         transfers=transfers,
         tasks=tasks,
         intake=Intake(by_place, books, book_keeper, transfers, now, settings.btc),
@@ -206,6 +207,7 @@ def pool(
         notify=notify,
         history=past,
         disk_free=_disk_free(config),
+        budgets=budgets,
         meters=meters if meters is not None else Meters(),
     )
     holder.append(Pool(parts, settings, parse_changes, _changes, config.is_sandbox, config.is_paper))

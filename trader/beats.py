@@ -85,6 +85,16 @@ class Beats:
             pool.gatherer.balances_as_of[place] = pool.parts.now()
             if differences:
                 pool.differ(differences)
+        await self._add_up()
+
+    async def _add_up(self) -> None:
+        try:
+            problems = await self._pool.parts.ledger.unbalanced()
+        except LedgerError as trouble:
+            self.log.warn("not added up: {trouble}", trouble=str(trouble))
+            return
+        if problems:
+            self._pool.halt("the books do not add up: " + "; ".join(problems))
 
     @returns_deferred
     async def _read(self) -> None:

@@ -14,6 +14,7 @@ from execution.hedges import Hedges
 from execution.intake import Intake
 from execution.intents import Names
 from execution.quotes import Quotes
+from execution.rate_budget import RateBudget
 from execution.tasks import Tasks
 from execution.transfers import Transfers
 from ledger.interface import ILedger
@@ -31,7 +32,8 @@ class Parts:
     """``reactor`` gives time; ``now`` is microseconds. ``variances`` finds (BTC, fiat) anew when asked.
 
     ``history`` reads the ledger for the result by part, and ``disk_free`` tells the bytes left for it, where they are known.
-    ``feeds`` and ``desks`` by place; ``what_if`` is a decider of its own, so that a question never delays trading.
+    ``feeds``, ``desks`` and ``budgets`` (of orders) by place; ``what_if`` is a decider of its own, so that a question never
+    delays trading.
     """
 
     reactor: Any
@@ -55,6 +57,7 @@ class Parts:
     notify: Notify = nobody
     history: IHistory | None = None
     disk_free: Callable[[], int] | None = None
+    budgets: Mapping[Place, RateBudget] = field(factory=dict)
     meters: Meters = field(factory=Meters)
 
 

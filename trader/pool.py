@@ -162,6 +162,7 @@ class Pool:
     def trade(self) -> None:
         self.cycle.failures = 0
         self.parts.hedges.resume()
+        self.parts.transfers.allow_declined()
         self.cycle.request()
 
     def wind_down(self) -> None:
@@ -197,7 +198,11 @@ class Pool:
     def differ(self, differences: Differences) -> None:
         """The venues' balances are not those of our books: stop, and have a person look."""
         self.differences = differences
-        self._explain("the venues' balances are not those of our books: " + as_text(differences))
+        self.halt("the venues' balances are not those of our books: " + as_text(differences))
+
+    def halt(self, sentence: str) -> None:
+        """Something does not add up: stop, and have a person look."""
+        self._explain(sentence)
         self._machine.halted()
 
     def guard(self) -> None:
@@ -205,8 +210,7 @@ class Pool:
         loss, cycle = self.results.loss(self.gatherer.marks(self.settings)), self.cycle
         sentence = tripped(self.parts.limits, loss, self.settings.source, cycle.failures, cycle.trouble)
         if sentence and self.state == TRADING:
-            self._explain(sentence)
-            self._machine.halted()
+            self.halt(sentence)
 
     def _again(self) -> None:
         if self.state == INITIALIZING and not self._is_closing:
@@ -330,6 +334,7 @@ class Pool:
         self.chronicle.changed(change)
         self.log.info("UPDATE by {who}: {changes}", who=who, changes=dict(difference))
         self.settings = changed
+        self.parts.transfers.allow_declined()
         self.cycle.overtake()
         self.tell()
 

@@ -14,6 +14,7 @@ from twisted.logger import Logger
 from clients.errors import ExchangeError
 from execution.desk import OrderDesk
 from execution.looking_up import SKEW, at
+from ledger.interface import LedgerError
 from model.money import ZERO
 from model.order import Fill, Order
 from model.position import Position
@@ -53,6 +54,8 @@ class Reconciler:
         :raises clients.errors.ExchangeError, ledger.interface.LedgerError: try again later; nothing is half done.
         """
         await self._load()
+        if problems := await self._parts.ledger.unbalanced():
+            raise LedgerError("the books do not add up: " + "; ".join(problems))
         for place in PLACES:
             await self._feed(place)
             await self._own_orders(place)

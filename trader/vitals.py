@@ -1,5 +1,6 @@
 """How well the pool is, besides its inputs: clocks, the order budget, the ledger and its disk, the reactor."""
 
+from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 from trader.interface import Vital
@@ -21,7 +22,7 @@ def vitals(pool: "Pool") -> tuple[Vital, ...]:
     clocks = [
         _clock(name, getattr(client, "clock_offset", None)) for name, client in clients.items() if hasattr(client, "clock_offset")
     ]
-    return (*clocks, _budget(pool), *_ledger(pool), _reactor(pool))
+    return (*clocks, *_budgets(pool), *_ledger(pool), _reactor(pool))
 
 
 def _clock(name: str, offset: float | None) -> Vital:
@@ -31,10 +32,10 @@ def _clock(name: str, offset: float | None) -> Vital:
     return Vital(f"{name} clock", f"{offset:+.2f} s from ours", problem)
 
 
-def _budget(pool: "Pool") -> Vital:
-    budget = pool.parts.quotes.budget
-    problem = "" if budget.left else "used up: no quote is placed until it refills"
-    return Vital("Order budget", f"{budget.left} of {budget.per_minute} a minute left", problem)
+def _budgets(pool: "Pool") -> Iterator[Vital]:
+    for place, budget in pool.parts.budgets.items():
+        problem = "" if budget.left else "used up: no order is placed there until it refills"
+        yield Vital(f"{pool.parts.feeds[place].name} orders", f"{budget.left} of {budget.per_minute} a minute left", problem)
 
 
 def _ledger(pool: "Pool") -> list[Vital]:

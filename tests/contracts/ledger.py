@@ -85,7 +85,7 @@ class LedgerContract:
             for account, tickers in expected.items()
         }
         self.equal({account: tickers for account, tickers in found.items() if tickers}, wanted)
-        self.equal(self.wait(self.ledger.check()), [])
+        self.equal((self.wait(self.ledger.unbalanced()), self.wait(self.ledger.check())), ([], []))
 
     def equal(self, found: object, expected: object) -> None:
         """assertEqual, said once for the type checker."""
@@ -165,6 +165,17 @@ class LedgerContract:
         self.equal(self.wait(self.ledger.book_fill("source", FILL, "ilp-1")), False)
         self.equal(self.wait(self.ledger.book_fill("target", FILL, None)), True)
         self.equal(len(self.wait(self.ledger.fills(0, 10))), 2)
+
+    def test_a_fill_that_overtakes_the_answer(self) -> None:
+        """Booked as nobody's, it is the intent's when the answer names its order; another venue's of that name is not."""
+        self.wait(self.ledger.intend(INTENT))
+        for place in ("source", "target"):
+            self.wait(self.ledger.book_fill(place, FILL, None))
+        self.wait(self.ledger.answer("ilp-1", IntentState.OPEN, "O1", "", 110))
+        self.equal(
+            {fill.place: fill.intent_id for fill in self.wait(self.ledger.fills(0, 10))}, {"source": "ilp-1", "target": None}
+        )
+        self.equal(self.wait(self.ledger.intents(True, 10))[0].filled, FILL.quantity)
 
     def test_fills_since(self) -> None:
         """Fills are listed from a time on, with their fees exact."""

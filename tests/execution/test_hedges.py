@@ -168,9 +168,9 @@ class HedgesTests(SynchronousTestCase):
     def test_without_budget_it_waits_and_is_made(self) -> None:
         """The budget is empty: the obligation stands, and its order goes out as soon as there is one again."""
         budget = RateBudget(60, self.s.now)
-        while budget.take_for_hedge():
+        while budget.take():
             pass
-        self.hedges._may_send = budget.take_for_hedge
+        self.hedges._may_send = budget.take
         self.cover(reason=LIMIT)
         self.assertEqual((self.placed(), self.hedges.left), ([], D("-0.5")))
         self.s.clock.advance(1.1)

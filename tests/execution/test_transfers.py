@@ -214,6 +214,25 @@ class TransferTests(SynchronousTestCase):
         self.successResultOf(closing)
         self.assertEqual(self.only().state, "requested")
 
+    def test_what_was_declined_is_not_asked_again(self) -> None:
+        """Until the plan is another one, or a person has started the pool or changed its parameters."""
+        self.make(Limits())
+        self.carry()
+        (task,) = self.tasks.open.values()
+        self.successResultOf(self._close(task.id, "cancel"))
+        self.s.clock.advance(100)
+        self.carry("1.9")
+        self.carry("1", "USD")
+        self.assertEqual([task.details["quantity"] for task in self.tasks.open.values()], ["1 USD"])
+        self.carry("2")
+        self.assertEqual([task.details["quantity"] for task in self.tasks.open.values()], ["1 USD", "2 BTC"])
+        for task in tuple(self.tasks.open.values()):
+            self.successResultOf(self._close(task.id, "cancel"))
+        self.s.clock.advance(100)
+        self.transfers.allow_declined()
+        self.carry("2")
+        self.assertEqual([task.details["quantity"] for task in self.tasks.open.values()], ["2 BTC"])
+
     def test_a_debit_counts_before_the_transfer_is_through(self) -> None:
         """The venue still says pending, and the money has left the balance all the same; a pending credit has not come."""
         self.carry()

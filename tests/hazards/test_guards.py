@@ -1,11 +1,14 @@
 """Guards over the wire: what does not add up, is too old or has cost too much stops the pool, with the numbers."""
 
+import sqlite3
 from collections.abc import Mapping
-from typing import ClassVar
+from contextlib import closing
+from typing import Any, ClassVar
 
 from sandbox.faults import Kind
 from tests.hazards.world import POOL, PRICE, SELL, D, HazardCase
-from trader.machine import HALTED, READY
+from trader import beats
+from trader.machine import HALTED, INITIALIZING, READY
 
 
 class Balances(HazardCase):
@@ -31,6 +34,41 @@ class Balances(HazardCase):
         self.make_later(121)
         await self.until(lambda: "kraken balances: 12" in self.pool.view().quote_reasons["SELL"], "the balances are too old")
         await self.until_pulled()
+
+
+class Books(HazardCase):
+    """The double entry itself."""
+
+    async def test_books_that_do_not_add_up(self) -> None:
+        """A balance that was changed by no entry: HALTED with the number while it trades, and not READY at the next start."""
+        await self.trade()
+        path = self.config.ledger_url.removeprefix("sqlite:///")
+        with closing(sqlite3.connect(path, timeout=10)) as connection, connection:
+            connection.execute("UPDATE balances SET amount = '7' WHERE account = 'outside' AND ticker = 'HUF'")
+        await self.until(lambda: self.pool.state == HALTED, "the pool is HALTED")
+        self.assertRegex(self.pool.view().reason, r"the books do not add up: HUF: the accounts sum to \d+ and not to zero")
+        await self.until_pulled()
+        await self.pool.accept_differences("a test")
+        await self.until(lambda: self.pool.state == INITIALIZING and "add up" in self.pool.reason, "it is not READY")
+
+    def setUp(self) -> Any:
+        """Look sooner than every quarter of a minute."""
+        self.patch(beats, "COMPARE", 0.5)
+        return super().setUp()
+
+
+class QuoteSize(HazardCase):
+    """A size that nobody can pay."""
+
+    changes: ClassVar[Mapping[str, str]] = {"trader.quote_size": "50"}
+
+    async def test_a_quote_size_too_large_to_pay(self) -> None:
+        """TRADING without a quote, and each side says that there are no funds for it."""
+        await self.until(lambda: self.pool.state == READY, "the pool is READY")
+        await self.pool.start("a test")
+        await self.until(lambda: self.pool.cycle.decision and "50" in self.pool.view().quote_reasons["BUY"], "it has decided")
+        reasons = {"BUY": "the target's cash cannot pay for 50 BTC", "SELL": "the target has less than 50 BTC to sell"}
+        self.assertEqual((self.quotes(), dict(self.pool.view().quote_reasons)), ([], reasons))
 
 
 class Losses(HazardCase):

@@ -193,7 +193,7 @@ def view(**changes: Any) -> PoolView:
         changes=(ParameterChange(NOW - 5000 * _SECOND, "ann", {"trader.quote_size": ("0.2", "0.25")}),),
         result_today=D("193.13"),
         vitals=(
-            Vital("Order budget", "118 of 120 a minute left"),
+            Vital("sputnik orders", "118 of 120 a minute left"),
             Vital("Ledger commit", "4.1 ms"),
             Vital("Disk free", "0.3 GB", "little is left; a full disk stops the pool"),
         ),
