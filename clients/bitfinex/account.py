@@ -29,8 +29,6 @@ TRADES, MOVEMENTS = "auth/r/trades/hist", "auth/r/movements/hist"
 MOST_TRADES, MOST_MOVEMENTS = 2_500, 1_000
 #: Of several methods, the one that everybody means. Others are named by the option ``network_<TICKER>``.
 USUAL = {"BTC": "BITCOIN"}
-#: Money of states, in which takers may pay another share.
-FIAT = frozenset({"USD", "EUR", "GBP", "JPY", "TRY", "CNH"})
 #: Times are whole milliseconds: one that began within the first is not before it.
 MILLISECOND = timedelta(milliseconds=1)
 
@@ -66,7 +64,7 @@ class Account:
         """What the account's volume of the last 30 days has come to."""
         answer = await self._rest.private(SUMMARY)
         with reading(SUMMARY):
-            return wire.fees(answer, listing.instrument.quote in FIAT)
+            return wire.fees(answer, listing.instrument.quote)
 
     # Histories
 

@@ -26,6 +26,8 @@ INTERVALS: Mapping[Period, str] = {"minute": "1m", "hour": "1h", "day": "1D"}
 WALLET, SPOT = "exchange", "EXCHANGE "
 #: Order types whose price is a limit.
 LIMITS = frozenset({"EXCHANGE LIMIT", "EXCHANGE IOC", "EXCHANGE FOK"})
+#: Money of states, and coins that stand for it: for each a taker's share is another one.
+FIAT, STABLE = frozenset({"USD", "EUR", "GBP", "JPY", "TRY", "CNH"}), frozenset({"USDT", "USDC", "EURT", "TUSD"})
 #: How a status begins: of an order that may still trade, of one that has traded wholly, of one that trades no more.
 LIVE = ("ACTIVE", "PARTIALLY FILLED")
 FILLED = ("EXECUTED", "FORCED EXECUTED")
@@ -177,8 +179,8 @@ def submitted(data: Any) -> str:
     return str(whole(row(entry, 1, "order")[0], "order id"))
 
 
-def fees(summary: Any, quote_is_fiat: bool) -> FeesShape:
-    """``summary``: what the account's volume has come to; takers pay by what the quote currency is."""
+def fees(summary: Any, quote: str) -> FeesShape:
+    """``summary``: what the account's volume has come to; takers pay by what kind of money they trade against."""
     makers, takers = row(row(row(summary, 5, "summary")[4], 2, "fees"), 2, "fees")[:2]
-    place = 2 if quote_is_fiat else 0
+    place = 2 if quote in FIAT else 1 if quote in STABLE else 0
     return {"maker": exact(row(makers, 1, "maker")[0], "maker"), "taker": exact(row(takers, 3, "taker")[place], "taker")}
