@@ -19,7 +19,7 @@ from sandbox.door import Door, answer_later
 from sandbox.faults import Fault, Faults, Kind
 from sandbox.gemini_events import OrderEvents
 from sandbox.gemini_keys import Key, KeyRing, Meter
-from sandbox.gemini_money import MoneyCalls, network_of
+from sandbox.gemini_money import MoneyCalls
 from sandbox.gemini_orders import OrderCalls
 from sandbox.gemini_public import PublicCalls
 from sandbox.gemini_sockets import MarketData, OrderEventFace
@@ -28,6 +28,15 @@ from sandbox.network import World
 from sandbox.trading import VenueRefused
 from sandbox.venue import Venue
 
+#: Calls whose rate is counted apart, by how their paths begin.
+_SLOW = {
+    "/v1/transfers": "transfers",
+    "/v2/transfers": "transfers",
+    "/v1/addresses/": "addresses",
+    "/v1/deposit/": "addresses",
+}
+#: What is asked for by a GET and signed all the same.
+_SIGNED_GETS = "/v2/network/"
 _CALL_FAULTS = (Kind.ERROR, Kind.DELAY, Kind.NO_ANSWER, Kind.DONE_NO_ANSWER, Kind.DISCONNECT)
 
 
@@ -38,7 +47,7 @@ class GeminiFront:
         self, venue: Venue, world: World, keys: Iterable[Key], faults: Faults, reactor: Any, *, limits: bool = False
     ) -> None:
         ring = KeyRing(keys, lambda: venue.timestamp() / 1_000_000)
-        public = PublicCalls(venue, network_of)
+        public = PublicCalls(venue)
         market = MarketData(venue, public, faults, reactor)
         orders = OrderEventFace(venue, OrderEvents(venue, public.symbol), ring, faults, reactor)
         self._faces = (market, orders)
@@ -84,8 +93,8 @@ class _Calls:
         return self._public[beginning](rest, query)
 
     def private(self, path: str, headers: Mapping[str, str]) -> Any:
-        """Answer a POST."""
-        self._meter.spend("transfers" if path == "/v1/transfers" else "private")
+        """Answer a POST, or a GET that is signed."""
+        self._meter.spend(next((group for beginning, group in _SLOW.items() if path.startswith(beginning)), "private"))
         if path not in self._private:
             raise GeminiError("EndpointNotFound", f"API entry point `{path}` not found")
         key, fields = self._ring.check(path, headers)
@@ -132,7 +141,7 @@ class _Rest(Resource):
     def _answer(self, request: Request, call: str) -> bytes:
         method, _, path = call.partition(" ")
         try:
-            if method == "POST":
+            if method == "POST" or path.startswith(_SIGNED_GETS):
                 headers = {name.decode().lower(): value[0].decode() for name, value in request.requestHeaders.getAllRawHeaders()}
                 return self._say(request, self._calls.private(path, headers))
             query = request.uri.partition(b"?")[2].decode("utf-8", "replace")

@@ -12,8 +12,8 @@ from attrs import field, frozen
 
 from sandbox.gemini_words import GeminiError
 
-#: The calls of a group per second, and how many more than that may come at once; transfers are slower than the rest.
-_RATES = {"public": (2.0, 7.0), "private": (10.0, 15.0), "transfers": (0.2, 1.0)}
+#: The calls of a group per second, and how many of them may come at once.
+_RATES = {"public": (2.0, 7.0), "private": (10.0, 15.0), "transfers": (0.2, 1.0), "addresses": (0.5, 1.0)}
 #: How far, in seconds, a nonce that is a time may be from the venue's clock.
 _NONCE_WINDOW = 30
 TRADER, FUND_MANAGER, AUDITOR = "Trader", "FundManager", "Auditor"
@@ -28,9 +28,13 @@ _NEEDED = {
     "/v1/order/events": {TRADER, AUDITOR},
     "/v1/mytrades": {TRADER, AUDITOR},
     "/v1/notionalvolume": {TRADER, AUDITOR},
-    "/v1/transfers": {FUND_MANAGER, AUDITOR},
 }
-_FUND_MANAGER_ONLY = ("/v1/withdraw/", "/v1/deposit/")
+_BY_BEGINNING = {
+    "/v1/withdraw/": {FUND_MANAGER},
+    "/v2/withdraw/": {FUND_MANAGER},
+    "/v1/deposit/": {FUND_MANAGER},
+    "/v2/network/": {FUND_MANAGER, AUDITOR},
+}
 
 
 @frozen
@@ -75,7 +79,7 @@ class KeyRing:
         if asked.get("request") != path:
             raise GeminiError("EndpointMismatch", f"EndpointMismatch: the request was submitted to {path}")
         self._check_nonce(key, asked.get("nonce"))
-        needed = {FUND_MANAGER} if path.startswith(_FUND_MANAGER_ONLY) else _NEEDED.get(path)
+        needed = next((roles for beginning, roles in _BY_BEGINNING.items() if path.startswith(beginning)), _NEEDED.get(path))
         if needed is not None and not needed & key.roles:
             raise GeminiError("MissingRole", f"To access this endpoint, you need the {' or '.join(sorted(needed))} role")
         return key, asked
@@ -114,7 +118,7 @@ class Meter:
         self._levels: dict[str, tuple[float, float]] = {}
 
     def spend(self, group: str) -> None:
-        """Count a call of ``group``: public, private or transfers.
+        """Count a call of ``group``: public, private, transfers or addresses.
 
         :raises GeminiError: (429) beyond its rate.
         """

@@ -1,12 +1,14 @@
 """Gemini's private REST calls about money: balances, addresses, transfers, withdrawals.
 
 The real venue moves money of states by bank, with calls of their own; here it travels like a coin, by a network of its own.
+Balances: "For crypto withdrawals, this value is not reduced until the withdrawal has been confirmed on the blockchain."
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from typing import Any
 from uuid import UUID
 
+from model.money import ZERO
 from sandbox.gemini_public import Fields, amount, since, whole
 from sandbox.gemini_words import GeminiError, amount_of, milliseconds
 from sandbox.network import World
@@ -34,30 +36,44 @@ class MoneyCalls:
     def __init__(self, venue: Venue, world: World) -> None:
         self._venue = venue
         self._world = world
-        self._tickers = {network_of(ticker): ticker for ticker in venue.rules.currencies}
-        self.table: Mapping[str, Callable[[str, Fields], Any]] = {
+        self.table: dict[str, Callable[[str, Fields], Any]] = {
             "/v1/balances": self._balances,
+            # Of both versions; the first is being retired, and has no networks.
             "/v1/transfers": self._transfers,
-            **{f"/v1/addresses/{name}": self._for(self._addresses, ticker) for name, ticker in self._tickers.items()},
-            **{f"/v1/deposit/{name}/newAddress": self._for(self._new_address, t) for name, t in self._tickers.items()},
-            **{f"/v1/withdraw/{word}": self._for(self._withdraw, t) for t in venue.rules.currencies for word in (t, t.lower())},
+            "/v2/transfers": self._transfers,
         }
+        for ticker in venue.rules.currencies:
+            name, small = network_of(ticker), ticker.lower()
+            self.table[f"/v1/addresses/{name}"] = self._for(self._addresses, ticker)
+            self.table[f"/v1/deposit/{name}/newAddress"] = self._for(self._new_address, ticker)
+            for path in (f"/v1/withdraw/{ticker}", f"/v1/withdraw/{small}", f"/v2/withdraw/{name}/{small}"):
+                self.table[path] = self._for(self._withdraw, ticker)
+            self.table[f"/v2/network/{small}"] = self._for(self._networks, ticker)
 
     def _for(self, call: Callable[[str, str, Fields], Any], ticker: str) -> Callable[[str, Fields], Any]:
         return lambda user, fields: call(user, ticker, fields)
 
     def _balances(self, user: str, _fields: Fields) -> Any:
+        return [self._balance(user, ticker) for ticker in self._venue.rules.currencies]
+
+    def _balance(self, user: str, ticker: str) -> dict[str, str]:
+        """What is on its way out counts in ``amount`` until it has arrived, and in nothing else."""
         accounts = self._venue.accounts
-        return [
-            {
-                "type": "exchange",
-                "currency": ticker,
-                "amount": amount_of(accounts.balance(user, ticker)),
-                "available": amount_of(accounts.available(user, ticker)),
-                "availableForWithdrawal": amount_of(accounts.available(user, ticker)),
-            }
-            for ticker in self._venue.rules.currencies
-        ]
+        travelling = (WithdrawalState.PENDING, WithdrawalState.SENT)
+        own = [each for each in self._venue.funding.withdrawals.values() if (each.user, each.ticker) == (user, ticker)]
+        pending = sum((each.amount for each in own if each.state in travelling), ZERO)
+        return {
+            "type": "exchange",
+            "currency": ticker,
+            "amount": amount_of(accounts.balance(user, ticker) + pending),
+            "available": amount_of(accounts.available(user, ticker)),
+            "availableForWithdrawal": amount_of(accounts.available(user, ticker)),
+            "pendingWithdrawal": amount_of(pending),
+            "pendingDeposit": "0",
+        }
+
+    def _networks(self, _user: str, ticker: str, _fields: Fields) -> Any:
+        return {"token": ticker, "network": [network_of(ticker)]}
 
     def _addresses(self, user: str, ticker: str, _fields: Fields) -> Any:
         self._venue.funding.current_address(user, ticker)
@@ -86,6 +102,7 @@ class MoneyCalls:
             "amount": amount_of(withdrawal.amount),
             "fee": amount_of(withdrawal.fee),
             "withdrawalId": _spelled(withdrawal.id),
+            "currency": ticker,
             "message": f"You have requested a transfer of {amount_of(withdrawal.amount)} {ticker} to {address}.",
         }
 
@@ -124,6 +141,7 @@ class MoneyCalls:
             "feeAmount": amount_of(withdrawal.fee),
             "feeCurrency": withdrawal.ticker,
             "destination": withdrawal.address,
+            "network": network_of(withdrawal.ticker),
             "withdrawalId": _spelled(withdrawal.id),
         }
         return shape | ({"txHash": withdrawal.transaction_id} if withdrawal.transaction_id else {})

@@ -64,17 +64,15 @@ def amount(fields: Fields, name: str, reason: str) -> Decimal:
 
 
 class PublicCalls:
-    """What anybody may ask. ``network`` tells by which network a ticker travels."""
+    """What anybody may ask."""
 
-    def __init__(self, venue: Venue, network: Callable[[str], str]) -> None:
+    def __init__(self, venue: Venue) -> None:
         self._venue = venue
-        self._network = network
         self.symbols = {symbol_of(instrument): contract for contract, instrument in venue.rules.instruments.items()}
         #: By the path's beginning; what follows it is handed over.
         self.table: Mapping[str, Callable[[str, Fields], Any]] = {
             "/v1/symbols/details/": self._details,
             "/v1/symbols": lambda _rest, _fields: list(self.symbols),
-            "/v1/network/": self._networks,
             "/v1/book/": self._book,
             "/v1/trades/": self._trades,
             "/v1/pubticker/": self._ticker,
@@ -109,12 +107,6 @@ class PublicCalls:
             "product_type": "spot",
             "contract_type": "vanilla",
         }
-
-    def _networks(self, token: str, _fields: Fields) -> Any:
-        ticker = token.upper()
-        if ticker not in self._venue.rules.currencies:
-            raise VenueRefused(Reason.TICKER, token)
-        return {"token": ticker, "network": [self._network(ticker)]}
 
     def _book(self, symbol: str, fields: Fields) -> Any:
         contract = self.contract(symbol)

@@ -27,7 +27,7 @@ from sandbox.venue import Venue
 ORDER_EVENTS = "/v1/order/events"
 #: Seconds between two heartbeats.
 HEARTBEAT = 5.0
-_EVENT_FAULTS = (Kind.STALE, Kind.GAP, Kind.DUPLICATE, Kind.DISCONNECT)
+_EVENT_FAULTS = (Kind.STALE, Kind.GAP, Kind.DUPLICATE, Kind.REORDER, Kind.DISCONNECT)
 _SUBSCRIPTION_FAULTS = (Kind.ERROR, Kind.NO_ANSWER)
 _SIDES = {Side.BUY: "buy", Side.SELL: "sell"}
 _FIRST_TRADES = 50
@@ -44,6 +44,7 @@ class Connection(WebSocketServerProtocol):
         self.contracts: set[str] = set()
         self.user = ""
         self._number = 0
+        self._late: dict[str, list[object]] = {}
         self.factory.face.admit(self, request)
 
     def onOpen(self) -> None:
@@ -77,16 +78,17 @@ class Connection(WebSocketServerProtocol):
         self._number += 1
         return {"socket_sequence": self._number - 1}
 
-    def tell(self, message: object, fault: Fault | None) -> None:
+    def tell(self, stream: str, message: object, fault: Fault | None) -> None:
         """Send an event, as the fault has it."""
         kind = fault and fault.kind
         if kind is Kind.DISCONNECT:
             self.transport.abortConnection()
-            return
-        if kind not in (Kind.STALE, Kind.GAP):
-            self.say(message)
-        if kind is Kind.DUPLICATE:
-            self.say(message)
+        elif kind is Kind.REORDER:
+            self._late.setdefault(stream, []).append(message)
+        elif kind not in (Kind.STALE, Kind.GAP):
+            twice = (message,) if kind is Kind.DUPLICATE else ()
+            for each in (message, *twice, *self._late.pop(stream, ())):
+                self.say(each)
 
 
 class _Factory(WebSocketServerFactory):
@@ -212,7 +214,7 @@ class MarketData(_Face):
             return
         fault = self._faults.decide(self._venue.name, name, *_EVENT_FAULTS)
         for connection in listeners:
-            connection.tell(message, fault)
+            connection.tell(f"{name} {contract}", message, fault)
 
 
 class OrderEventFace(_Face):
@@ -254,4 +256,4 @@ class OrderEventFace(_Face):
                 fault = self._faults.decide(self._venue.name, "orders", *_EVENT_FAULTS)
                 # A number is used up also by what is never told; what is told without one lacking is only not told.
                 number = {} if fault is not None and fault.kind is Kind.STALE else connection.numbered()
-                connection.tell([report.event | number], fault)
+                connection.tell("orders", [report.event | number], fault)

@@ -11,9 +11,9 @@ from attrs import define, field
 from clients.errors import Reason, Refused
 from clients.gemini import history, wire
 from clients.gemini.faults import VENUE
-from clients.gemini.rest import TRANSFERS, WITHDRAW, GeminiRest
+from clients.gemini.rest import ADDRESSES, NETWORK, NEW_ADDRESS, TRANSFERS, WITHDRAW, GeminiRest
 from clients.gemini.wire import reading
-from clients.listings import Listing, Market
+from clients.listings import Listing
 from clients.paging import all_pages, is_within, milliseconds
 from clients.parsing import proving, text, whole
 from clients.postings import postings
@@ -24,6 +24,8 @@ from model.shapes import FeesShape, FillShape, PositionShape, TransactionShape
 BALANCES, VOLUME, TRADES = "/v1/balances", "/v1/notionalvolume", "/v1/mytrades"
 #: How many entries one answer has at most, by call, and the field that asks for so many.
 PAGES = {TRADES: ("limit_trades", 500), TRANSFERS: ("limit_transfers", 50)}
+#: Of several networks, the one that everybody means. Others are named by the option ``network_<TICKER>``.
+USUAL = {"BTC": "bitcoin"}
 #: A transfer keeps the time at which it was first seen; so long it may take until it ends.
 SETTLING = timedelta(days=3)
 
@@ -34,7 +36,6 @@ class Account:
     tell (Gemini tells them by contract only)."""
 
     _rest: GeminiRest
-    _market: Market
     _networks: Mapping[str, str]
     _listings: Callable[[], Iterable[Listing]]
     #: Transfers that were on their way when they were last looked at: when they end, that is news.
@@ -65,7 +66,7 @@ class Account:
         for listing in self._listings():
             entries = await self._entries(TRADES, first, last, symbol=listing.symbol)
             with reading(TRADES):
-                found += [wire.fill(entry, self._market) for entry in entries if not wire.is_broken(entry)]
+                found += [wire.fill(entry, listing.contract) for entry in entries if not wire.is_broken(entry)]
         inside = [shape for shape in found if _is_within(shape["timestamp"], first, last)]
         return sorted(inside, key=lambda shape: (shape["timestamp"], shape["id"]))
 
@@ -90,16 +91,17 @@ class Account:
         return told
 
     async def _entries(self, call: str, start: datetime, end: datetime, **fields: str) -> list[Mapping[str, Any]]:
-        """All of a history on or after ``start``, and at least up to ``end``.
+        """All of a history from ``start`` on, and at least up to ``end``.
 
-        An answer has the earliest entries on or after ``timestamp``, newest first ("How to retrieve your trade history"): from
-        the newest on the next one goes on. That moment is asked for again, since it may have more than was told.
+        An answer has the earliest entries from ``timestamp`` on, newest first ("How to retrieve your trade history"): from
+        the newest on the next one goes on. That moment is asked for again, since it may have more than was told; a millisecond
+        earlier is named, since of executions it is said that they are on or after it, and of transfers that they are after.
         """
         found: dict[tuple[str, ...], Mapping[str, Any]] = {}
         limit, most = PAGES[call]
 
         async def page(since: int) -> int | None:
-            answer = await self._rest.private(call, **fields, **{limit: most}, timestamp=since)
+            answer = await self._rest.private(call, **fields, **{limit: most}, timestamp=since - 1)
             with reading(call):
                 found.update({_name_of(entry): entry for entry in answer})
                 newest = max((whole(entry["timestampms"], "timestampms") for entry in answer), default=since)
@@ -116,7 +118,7 @@ class Account:
 
     async def address(self, ticker: str) -> str:
         """Where a deposit goes: the newest of the addresses that there are."""
-        call = f"/v1/addresses/{await self._network(ticker)}"
+        call = f"{ADDRESSES}{await self._network('address', ticker)}"
         answer = await self._rest.private(call)
         with reading(call):
             known = sorted(answer, key=lambda entry: whole(entry["timestamp"], "timestamp"))
@@ -126,41 +128,34 @@ class Account:
 
     async def new_address(self, ticker: str) -> str:
         """A fresh address; those of before go on working."""
-        call = f"/v1/deposit/{await self._network(ticker)}/newAddress"
+        call = f"{NEW_ADDRESS}{await self._network('newAddress', ticker)}/newAddress"
         answer = await self._rest.private(call)
         with reading(call):
             return _address_of(answer)
 
     async def withdraw(self, ticker: str, amount: Decimal, address: str) -> str:
-        """Send to an approved address; never safe to repeat. The call cannot say by which network, so there must be only one."""
-        call = f"{WITHDRAW}{ticker.lower()}"
-        check_amount(VENUE, call, ticker, amount)
-        if len(networks := await self._known_networks(ticker)) != 1:
-            words = f"{ticker} travels by {', '.join(networks) or 'no network'}, and this call cannot say by which"
-            raise Refused(VENUE, call, words, Reason.ADDRESS)
+        """Send to an approved address; never safe to repeat."""
+        check_amount(VENUE, WITHDRAW, ticker, amount)
+        call = f"{WITHDRAW}{await self._network('withdraw', ticker)}/{ticker.lower()}"
         answer = await self._rest.private(call, address=address, amount=plain(amount))
         with proving(VENUE, call, answer):
-            return text(answer.get("withdrawalId") or answer["txHash"], "withdrawalId")
+            return text(answer["withdrawalId"], "withdrawalId")
 
-    async def _known_networks(self, ticker: str) -> list[str]:
-        call = f"/v1/network/{ticker.lower()}"
-        answer = await self._rest.public(call)
-        with reading(call):
-            told = answer["network"]
-            return [text(each, "network") for each in ([told] if isinstance(told, str) else told)]
-
-    async def _network(self, ticker: str) -> str:
-        """The network by which ``ticker`` is deposited.
+    async def _network(self, why: str, ticker: str) -> str:
+        """The network by which ``ticker`` travels. Which there are is only told to who may withdraw.
 
         :raises Refused: (ADDRESS) if only a guess could tell which: what is sent by the wrong one is lost.
         """
-        networks, chosen = await self._known_networks(ticker), self._networks.get(ticker)
-        if chosen in networks:
-            return chosen
-        if len(networks) == 1 and chosen is None:
-            return networks[0]
-        words = f"set the option network_{ticker} to one of: {', '.join(networks) or 'none'}"
-        raise Refused(VENUE, "network", words, Reason.ADDRESS)
+        if wanted := self._networks.get(ticker) or USUAL.get(ticker):
+            return wanted
+        call = f"{NETWORK}{ticker.lower()}"
+        answer = await self._rest.private_get(call)
+        with reading(call):
+            known = [text(each, "network") for each in answer["network"]]
+        if len(known) == 1:
+            return known[0]
+        words = f"set the option network_{ticker} to one of: {', '.join(known) or 'none'}"
+        raise Refused(VENUE, why, words, Reason.ADDRESS)
 
 
 def _name_of(entry: Mapping[str, Any]) -> tuple[str, ...]:

@@ -91,7 +91,7 @@ class Gemini(SpotClient[Listing, Orders, Account]):
             await self._rest.private(OPEN)
         market = wire.market(listing for listing in self._known.values() if listing is not None)
         orders = Orders(self._rest, market, self._surroundings.reactor)
-        self._parts = Parts(market.contracts, orders, Account(self._rest, market, self._places.networks, self._ours))
+        self._parts = Parts(market.contracts, orders, Account(self._rest, self._places.networks, self._ours))
         self._own_events.market = market
         self.instruments = {contract: listing.instrument for contract, listing in market.contracts.items()}
         self._name_traded(self._places.contracts)

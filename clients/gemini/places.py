@@ -22,7 +22,7 @@ class Places:
     ``account`` (of a master key: the name of the account that it is for), ``nonce`` (``rising``, or ``time`` for a key that was
     made with "uses a time based nonce"), ``limits`` (on, off: keep to the venue's rates; off elsewhere than at Gemini), ``depth``
     (levels of a book that are shown and compared), ``audit`` (seconds between two comparisons of a streamed book with that of
-    REST) and ``network_<ticker>`` (Gemini's name of the network by which a ticker is deposited).
+    REST) and ``network_<ticker>`` (Gemini's name of the network by which a ticker is deposited and withdrawn).
     """
 
     rest: str
@@ -46,7 +46,7 @@ class Places:
         sockets = checked_endpoint(VENUE, options.get("ws_endpoint") or rest.replace("http", "ws", 1), "wss", "ws")
         nonce = one_of(VENUE, options, "nonce", (RISING, TIME), RISING)
         limits = one_of(VENUE, options, "limits", ("on", "off"), "on" if is_home(rest, HOME) else "off")
-        depth, audit = _whole(options, "depth", 100, 1, 1000), _whole(options, "audit", 30, *AUDITS)
+        depth, audit = _whole(options, "depth", 100, 1, 1000), _whole(options, "audit", 10, *AUDITS)
         contracts, account = contracts_of(VENUE, options), options.get("account") or ""
         return cls(rest, sockets, contracts, account, nonce, limits == "on", depth, float(audit), networks)
 

@@ -4,8 +4,9 @@ A private request is an empty POST whose payload, a JSON object with the path an
 per key, or are the time in seconds where the key was made so. Gemini has no call for its time: the header ``Date`` of its answers
 tells it.
 
-Rates are counted per group of calls ("Rate Limits"): 120 a minute in public, 600 in private, transfers once in 5 seconds. Five
-more than that are delayed and those after them answered 429, until the rate has fallen: then our own count begins from nothing.
+Rates are counted per group of calls ("Rate Limits"): 120 a minute in public, 600 in private, transfers once in 5 seconds,
+addresses once in 2. Five more than that are delayed and those after them answered 429, until the rate has fallen: then our own
+count begins from nothing. Where there are two versions of a call the second is used: the first is being retired.
 """
 
 from collections.abc import Mapping
@@ -25,11 +26,13 @@ from clients.rate_limit import RateLimit, TokenBucket
 from clients.rest import VenueRest
 from clients.surroundings import Surroundings
 
-NEW_ORDER, CANCEL, TRANSFERS = "/v1/order/new", "/v1/order/cancel", "/v1/transfers"
+NEW_ORDER, CANCEL, TRANSFERS = "/v1/order/new", "/v1/order/cancel", "/v2/transfers"
 SYMBOLS, ORDER_EVENTS = "/v1/symbols", "/v1/order/events"
-WITHDRAW = "/v1/withdraw/"
+ADDRESSES, NEW_ADDRESS, WITHDRAW, NETWORK = "/v1/addresses/", "/v1/deposit/", "/v2/withdraw/", "/v2/network/"
 #: At once and per second: a little under the venue's own rates, so that the time on the way does not add up to more.
-PUBLIC, PRIVATE, OF_TRANSFERS = (5.0, 1.8), (5.0, 9.0), (1.0, 0.19)
+PUBLIC, PRIVATE = (5.0, 1.8), (5.0, 9.0)
+#: Calls that are counted apart, by how their paths begin.
+SLOW = {TRANSFERS: (1.0, 0.19), ADDRESSES: (1.0, 0.45), NEW_ADDRESS: (1.0, 0.45)}
 #: Calls that must not queue behind the pages of a history.
 URGENT = {CANCEL: 2, NEW_ORDER: 1}
 
@@ -49,9 +52,8 @@ class GeminiRest(VenueRest):
         self._common = {"account": places.account} if places.account else {}
         self._lane = lane_of(places.rest, key)
         clock, has_limits = surroundings.reactor, places.has_limits
-        self._public, self._private, self._transfers = (
-            RateLimit(clock, TokenBucket(*rate) if has_limits else None) for rate in (PUBLIC, PRIVATE, OF_TRANSFERS)
-        )
+        self._public, self._private = (RateLimit(clock, TokenBucket(*rate) if has_limits else None) for rate in (PUBLIC, PRIVATE))
+        self._slow = {path: RateLimit(clock, TokenBucket(*rate) if has_limits else None) for path, rate in SLOW.items()}
 
     async def public(self, path: str, **query: str) -> Any:
         """The answer to a GET. Safe to repeat."""
@@ -60,23 +62,31 @@ class GeminiRest(VenueRest):
 
     async def private(self, path: str, **fields: Any) -> Any:
         """The answer to a signed POST; whether a repeat is safe depends on the call (:func:`is_write`)."""
-        limit = self._transfers if path == TRANSFERS else self._private
+        return await self._in_time("POST", path, fields)
+
+    async def private_get(self, path: str) -> Any:
+        """The answer to a signed GET. Safe to repeat."""
+        return await self._in_time("GET", path, {})
+
+    async def _in_time(self, method: str, path: str, fields: Mapping[str, Any]) -> Any:
+        limit = next((slow for beginning, slow in self._slow.items() if path.startswith(beginning)), self._private)
         if path == CANCEL:
             # A cancel never waits; what comes after it does.
             limit.charge(1.0)
         else:
             await limit.take(1.0)
         try:
-            return await self._send(path, fields, limit)
+            return await self._send(method, path, fields, limit)
         except WrongNonce:
             if self._is_time_based:
                 await self.set_clock()
             raise
 
-    async def _send(self, path: str, fields: Mapping[str, Any], limit: RateLimit) -> Any:
+    async def _send(self, method: str, path: str, fields: Mapping[str, Any], limit: RateLimit) -> Any:
         async def send(nonce: int) -> Any:
             headers = {**self._signed(path, nonce, fields), "Content-Type": "text/plain", "Cache-Control": "no-cache"}
-            request = Request(f"POST {path}", path, "POST", headers=headers, body=b"", is_write=is_write(path))
+            body = b"" if method == "POST" else None
+            request = Request(f"{method} {path}", path, method, headers=headers, body=body, is_write=is_write(path))
             return await self._ask(request, limit)
 
         if self._is_time_based:

@@ -70,12 +70,16 @@ def market(listings: Iterable[Listing]) -> Market:
 
 
 def positions(answer: Any) -> dict[str, PositionShape]:
-    """``balances``: all that is there, and what no order holds."""
+    """``balances``: all that is there, and what no order holds.
+
+    A withdrawal counts in ``amount`` until the network has confirmed it, though it has left our hands: it is taken off.
+    """
     found: dict[str, PositionShape] = {}
     for entry in answer:
         ticker = text(entry["currency"], "currency")
         amount, available = exact(entry["amount"], f"{ticker} amount"), exact(entry["available"], f"{ticker} available")
-        found[ticker] = {"contract": ticker, "position": amount, "available": available}
+        leaving = number(entry.get("pendingWithdrawal", "0"), f"{ticker} pendingWithdrawal")
+        found[ticker] = {"contract": ticker, "position": amount - leaving, "available": available}
     return found
 
 
@@ -111,14 +115,14 @@ def is_broken(entry: Mapping[str, Any]) -> bool:
     return entry.get("break") == "full"
 
 
-def fill(entry: Mapping[str, Any], known: Market) -> FillShape:
-    """An execution of ``mytrades``."""
+def fill(entry: Mapping[str, Any], contract: str) -> FillShape:
+    """An execution of ``mytrades``, which are asked for by contract."""
     id, fee = order_id(entry["order_id"]), exact(entry["fee_amount"], "fee_amount")
     return {
         "id": fill_id(id, entry["tid"]),
         "order_id": id,
         "client_id": optional_text(entry.get("client_order_id"), "client_order_id"),
-        "contract": known.contract(text(entry["symbol"], "symbol").lower()),
+        "contract": contract,
         "side": side_of(entry["type"], SIDES_OF_FILLS),
         "price": positive(entry["price"], "price"),
         "quantity": positive(entry["amount"], "amount"),

@@ -52,7 +52,7 @@ class RestCase(SynchronousTestCase):
         places = Places.of(f"http://127.0.0.1:{next(PORTS)}", self.options)
         self.rest = GeminiRest("account-key", "secret", places, surroundings)
         self.orders = Orders(self.rest, MARKET, surroundings.reactor)
-        self.account = Account(self.rest, MARKET, {"USDC": "solana"}, lambda: [LISTING])
+        self.account = Account(self.rest, {"USDC": "solana"}, lambda: [LISTING])
 
     def answer(self, asked: Asked) -> Any:
         """By the script."""
@@ -208,7 +208,7 @@ class RateTests(RestCase):
 
     def test_transfers_are_slow(self) -> None:
         """Once in five seconds, whatever else is asked."""
-        self.script |= {"/v1/transfers": [], "/v1/mytrades": [], "/v1/balances": []}
+        self.script |= {"/v2/transfers": [], "/v1/mytrades": [], "/v1/balances": []}
         window = self.around.now() - timedelta(days=1), self.around.now()
         self.result(self.account.transactions(*window))
         waiting = Deferred.fromCoroutine(self.account.transactions(*window))
@@ -249,7 +249,7 @@ class MoneyTests(RestCase):
         """It keeps the time at which it was first seen; who reads on from later hears of its end all the same, once."""
         pending = {**TRANSFER, "type": "Deposit", "status": "Pending", "timestampms": self.moment(0.001)}
         self.script |= {"/v1/mytrades": []}
-        transfers = self.script["/v1/transfers"] = InTurn([[pending]])
+        transfers = self.script["/v2/transfers"] = InTurn([[pending]])
         self.assertEqual(["pending"], [shape["state"] for shape in self.result(self.account.transactions(*self.window()))])
         for told in (["done"], []):
             self.around.clock.advance(3600)
@@ -271,27 +271,29 @@ class MoneyTests(RestCase):
 
     def test_withdrawal_without_a_reference(self) -> None:
         """It was not refused, so the money may be on its way."""
-        self.script["/v1/network/btc"] = {"token": "BTC", "network": ["bitcoin"]}
         answers: list[Any] = [{}, {"withdrawalId": ""}, [], (500, b"")]
         for answer in answers:
-            self.script["/v1/withdraw/btc"] = answer
-            self.error(self.account.withdraw("BTC", D(1), "address"), OutcomeUnknown)
-        self.script["/v1/withdraw/btc"] = {"txHash": "0x1"}
-        self.assertEqual("0x1", self.result(self.account.withdraw("BTC", D(1), "address")))
+            self.script["/v2/withdraw/bitcoin/btc"] = answer
+            self.error(self.account.withdraw("BTC", D("1.50"), "address"), OutcomeUnknown)
+        form = decoded(self.asked("/v2/withdraw/bitcoin/btc")[-1])
+        self.assertEqual(("1.5", "address"), (form["amount"], form["address"]))
         self.assertIs(Reason.SIZE, self.error(self.account.withdraw("BTC", D(0), "address"), Refused).reason)
 
     def test_networks(self) -> None:
-        """The only or the chosen one, never a guess; what travels by several is not sent, since the call cannot say by which."""
-        self.script["/v1/network/usdc"] = {"token": "USDC", "network": ["ethereum", "solana"]}
-        self.script["/v1/network/dai"] = {"token": "DAI", "network": ["ethereum", "base"]}
+        """The usual, the chosen or the only one, never a guess; asked for by a signed GET."""
+        self.script["/v2/network/dai"] = {"token": "DAI", "network": ["ethereum", "base"]}
+        self.script["/v2/network/ltc"] = {"token": "LTC", "network": ["litecoin"]}
+        self.script["/v2/withdraw/litecoin/ltc"] = {"withdrawalId": "x"}
         self.script["/v1/addresses/solana"] = [{"address": "a", "timestamp": 1}, {"address": "b", "timestamp": 2}]
         self.assertEqual("b", self.result(self.account.address("USDC")))
-        for refused in (self.account.address("DAI"), self.account.withdraw("USDC", D(1), "address")):
+        self.assertEqual("x", self.result(self.account.withdraw("LTC", D(1), "address")))
+        for refused in (self.account.address("DAI"), self.account.withdraw("DAI", D(1), "address")):
             self.assertIs(Reason.ADDRESS, self.error(refused, Refused).reason)
+        asked = self.asked("/v2/network/dai")[0]
+        self.assertEqual(("GET", "/v2/network/dai"), (asked.method, decoded(asked)["request"]))
 
     def test_addresses(self) -> None:
         """None yet is refused rather than made; one that needs a memo is none, since what arrives without it is lost."""
-        self.script["/v1/network/btc"] = {"token": "BTC", "network": "bitcoin"}
         self.script["/v1/addresses/bitcoin"] = []
         self.assertIs(Reason.ADDRESS, self.error(self.account.address("BTC"), Refused).reason)
         self.script["/v1/addresses/bitcoin"] = [{"address": "a", "timestamp": 1, "memo": "7"}]

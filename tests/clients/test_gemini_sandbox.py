@@ -271,6 +271,22 @@ class GeminiInTrouble(TestCase):
         history = await self.exchange.getTradeHistory(now() - timedelta(hours=1), now())
         self.assertEqual({fill["id"] for fill in history}, {fill["id"] for fill in self.told["trade"]})
 
+    async def test_events_in_another_order(self) -> None:
+        """Of the book: the comparison finds it. Of our orders: the numbers do, and what was told too late is read."""
+        self.patch(streams, "BEHIND", 0.05)
+        self.patch(streams, "AHEAD", 0.05)
+        await self.following()
+        self.sandbox.faults.add("gemini", "l2", Kind.REORDER, count=1)
+        for quantity in ("0.1", "0.2"):
+            self.sandbox.trade(Side.BUY, D(quantity), D("49991.0"))
+        await self.until(lambda: self.exchange.bookAsOf(CONTRACT) is None, "the doubt")
+        await self.until(lambda: self.exchange.bookAsOf(CONTRACT), "the new book")
+        self.assertEqual({"price": D("49991.0"), "quantity": D("0.3")}, self.told["book"][-1]["bids"][0])
+        self.sandbox.faults.add("gemini", "orders", Kind.REORDER, count=1)
+        id = await self.bid(49_995)
+        await self.until(lambda: len(self.told["connect"]) == 2, "the second connect")
+        self.assertIn(id, {order["id"] for order in self.told["order"]})
+
     async def test_fill_during_a_lost_connection_is_told(self) -> None:
         """What executed while we were away is told by the time we are connected again."""
         await self.following()

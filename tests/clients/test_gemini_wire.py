@@ -214,6 +214,13 @@ class MarketTests(SynchronousTestCase):
         told = {"api_maker_fee_bps": 10, "api_taker_fee_bps": D("35.5"), "web_maker_fee_bps": 25}
         self.assertEqual({"maker": D("0.001"), "taker": D("0.00355")}, wire.fees(told))
 
+    def test_balances(self) -> None:
+        """What is on its way out has left, though the venue counts it until the network has confirmed it."""
+        row = {"type": "exchange", "currency": "BTC", "amount": "1.5", "available": "0.8", "availableForWithdrawal": "0.8"}
+        self.assertEqual(D("1.5"), wire.positions([row])["BTC"]["position"])
+        self.assertEqual(D("1.1"), wire.positions([{**row, "pendingWithdrawal": "0.4"}])["BTC"]["position"])
+        self.assertEqual(D("0.8"), wire.positions([row])["BTC"]["available"])
+
 
 class RecordedTests(SynchronousTestCase):
     """Recorded conversations."""
@@ -251,10 +258,10 @@ class OrderTests(SynchronousTestCase):
 
     def test_fill(self) -> None:
         """Fees as they were taken; both sides of a trade of ours with ourselves are two."""
-        shape = wire.fill(TRADE, MARKET)
+        shape = wire.fill(TRADE, "BTC/USD")
         self.assertEqual(("106817811-1034", "SELL", {"USD": D("1.05")}), (shape["id"], shape["side"], shape["fees"]))
-        self.assertEqual({}, wire.fill({**TRADE, "fee_amount": "0.00"}, MARKET)["fees"])
-        self.assertNotEqual(shape["id"], wire.fill({**TRADE, "order_id": "106817812"}, MARKET)["id"])
+        self.assertEqual({}, wire.fill({**TRADE, "fee_amount": "0.00"}, "BTC/USD")["fees"])
+        self.assertNotEqual(shape["id"], wire.fill({**TRADE, "order_id": "106817812"}, "BTC/USD")["id"])
 
     def test_broken_trade(self) -> None:
         """One that was taken back wholly never was; one that was reversed by hand is still part of the balance."""
@@ -300,7 +307,7 @@ class EventTests(SynchronousTestCase):
         assert news.fill is not None
         self.assertEqual((D("0.4"), False), (news.order["quantity_left"], news.order["is_cancelled"]))
         self.assertEqual(("106817811-1034", {"USD": D("-0.30")}), (news.fill["id"], news.fill["fees"]))
-        self.assertEqual(wire.fill(TRADE, MARKET)["id"], news.fill["id"])
+        self.assertEqual(wire.fill(TRADE, "BTC/USD")["id"], news.fill["id"])
 
     def test_life_of_an_order(self) -> None:
         """Accepted without amounts, cancelled, closed; it keeps the time of its first event."""
@@ -371,7 +378,7 @@ class NonsenseTests(SynchronousTestCase):
         missing = {each: value for each, value in good.items() if each != name}
         for spoiled in ({**good, name: bad}, missing):
             self.check(wire.order, spoiled, MARKET)
-            self.check(wire.fill, spoiled, MARKET)
+            self.check(wire.fill, spoiled, "BTC/USD")
             self.check(lambda each: [[news.order, news.fill] for news in Executions().hear([each], MARKET)], spoiled)
             self.check(history.transfer, spoiled)
 
@@ -393,7 +400,7 @@ class NonsenseTests(SynchronousTestCase):
         self.check(wire.candle, bad, "BTC/USD", "day")
         self.check(wire.candle, [1, bad, bad, bad, bad, bad], "BTC/USD", "day")
         self.check(wire.book, {"bids": [{"price": bad, "amount": bad}], "asks": [bad]})
-        self.check(wire.positions, [{"currency": "BTC", "amount": bad, "available": bad}])
+        self.check(wire.positions, [{"currency": "BTC", "amount": bad, "available": bad, "pendingWithdrawal": bad}])
         self.check(wire.fees, {"api_maker_fee_bps": bad, "api_taker_fee_bps": bad})
         self.check(lambda row: [wire.changes({"changes": row}).bids], [bad])
         self.check(lambda row: [wire.changes({"changes": row}).bids], [["buy", bad, bad]])
@@ -419,7 +426,7 @@ class PlacesTests(SynchronousTestCase):
         self.assertEqual(
             ("https://api.gemini.com", "wss://api.gemini.com", True), (places.rest, places.sockets, places.has_limits)
         )
-        self.assertEqual(("rising", 100, 30.0, ()), (places.nonce, places.depth, places.audit, places.contracts))
+        self.assertEqual(("rising", 100, 10.0, ()), (places.nonce, places.depth, places.audit, places.contracts))
 
     def test_elsewhere(self) -> None:
         """Another endpoint has its sockets beside it, and no limits unless they are wanted."""

@@ -147,7 +147,7 @@ class AccessTests(FrontCase):
         strict = GeminiFront(venue, world, [Key(KEY, SECRET, "pool")], Faults(), reactor, limits=True)
         self.port = await strict.listen(0)
         self.addCleanup(strict.stop)
-        self.assertEqual([200, 429], [(await self.call("/v1/transfers"))[0] for _ in range(2)])
+        self.assertEqual([200, 429], [(await self.call("/v2/transfers"))[0] for _ in range(2)])
         self.assertIn((429, "RateLimit"), [self.told(await self.call("/v1/nowhere")) for _ in range(40)])
         self.assertIn(429, [(await self.get("/v1/symbols"))[0] for _ in range(20)])
 
