@@ -7,6 +7,7 @@
 #   make matrix  a pool between each two native clients, books compared (a quarter of an hour; VENUES=a,b DURATION=20)
 #   make chaos  kill the pool 200 times and compare it with the truth (KILLS=20 SEED=7 POSTGRES=own ...)
 #   make lock   refresh the locks (UPGRADE=--upgrade for newer versions)
+#   make package  build wheel and sdist into dist/   make audit  look for known vulnerabilities of the dependencies
 
 PYTHON ?= python3
 UPGRADE ?=
@@ -22,7 +23,7 @@ INSTALL := $(PYTHON) -m pip --python $(BIN)/python install --disable-pip-version
 COMPILE := $(BIN)/uv pip compile --quiet --generate-hashes --no-emit-index-url --no-emit-find-links --python-version 3.11 \
 	--custom-compile-command "make lock" $(UPGRADE)
 
-.PHONY: setup setup-test run test lint format bench bench-long bench-arena chaos matrix lock clean
+.PHONY: setup setup-test run test lint format bench bench-long bench-arena chaos matrix audit lock package clean
 
 setup: .venv/run.stamp
 
@@ -62,9 +63,17 @@ chaos: .venv/test.stamp
 matrix: .venv/test.stamp
 	$(BIN)/python -m tests.matrix.run --seconds $(DURATION) $(if $(VENUES),--venues $(VENUES))
 
+audit: .venv/lock.stamp
+	.ci/audit
+
 lock: .venv/lock.stamp
 	$(COMPILE) requirements/test.in --output-file requirements/test.txt
 	$(COMPILE) requirements/run.in --constraint requirements/test.txt --output-file requirements/run.txt
+
+package: .venv/test.stamp
+	rm -rf dist
+	$(BIN)/python -m build --no-isolation
+	$(BIN)/python -m twine check --strict dist/*
 
 clean:
 	rm -rf .venv build dist *.egg-info

@@ -32,9 +32,12 @@ setup(
     long_description_content_type="text/markdown",
     python_requires=">=3.11",
     py_modules=["ilp"],
-    packages=find_packages(include=[*ROOMS, *(f"{room}.*" for room in ROOMS)]),
-    package_data={"web": ["templates/**", "static/**"], "ledger": ["**/*.mako", "**/*.ini"]},
+    # The examples stand beside the rooms in a checkout and are found there by their own folder's name; so they are packed.
+    packages=[*find_packages(include=[*ROOMS, *(f"{room}.*" for room in ROOMS)]), "ilp_example_config"],
+    package_data={"web": ["templates/**", "static/**"], "ilp_example_config": ["*.ini"]},
     install_requires=needed("run"),
+    # What the pool can do without: an extra is here when something of ours asks for it. There is none for Redis or a cluster, as
+    # nothing uses them: one pool is one process, and its ledger, on SQLite or PostgreSQL, is all that it shares.
     extras_require={
         "postgres": ["psycopg[binary]>=3.3"],
         "ccxt": ["ccxt>=4.5.90"],
