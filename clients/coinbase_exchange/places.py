@@ -69,7 +69,7 @@ class Places:
             rest,
             checked_endpoint(VENUE, feed, "wss", "ws"),
             options.get("passphrase") or "",
-            int(one_of(VENUE, options, "depth", DEPTHS, 500)),
+            int(one_of(VENUE, options, "depth", DEPTHS, 100)),
             contracts_of(VENUE, options),
             networks,
             by_ticker(VENUE, addresses, (), _ADDRESS),

@@ -271,6 +271,7 @@ class MarketTests(SynchronousTestCase):
         """Without an endpoint it is the real one; another endpoint has its feed beside it."""
         home = Places.of("", {})
         self.assertEqual(("https://api.exchange.coinbase.com", "wss://ws-feed.exchange.coinbase.com"), (home.rest, home.feed))
+        self.assertEqual((100, ""), (home.depth, home.passphrase))
         options = {"network_usdt": "solana", "deposit_address_btc": "bc1q", "contracts": "BTC/USD, BTC/EUR", "passphrase": "p"}
         there = Places.of("http://127.0.0.1:8080/", options)
         self.assertEqual("ws://127.0.0.1:8080", there.feed)
