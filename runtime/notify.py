@@ -83,6 +83,7 @@ class Post:
         self._clock = clock
         self._waiting: deque[Notice] = deque(maxlen=MOST_WAITING)
         self._dropped = 0
+        self._is_closed = False
         self._work: Deferred[None] | None = None
 
     @property
@@ -103,6 +104,7 @@ class Post:
 
     def close(self) -> None:
         """Give up what is on its way."""
+        self._is_closed = True
         self._waiting.clear()
         if self._work is not None:
             self._work.cancel()
@@ -125,6 +127,8 @@ class Post:
             except CancelledError:
                 raise
             except Exception as trouble:  # whatever a server or a program of the operator's does, the pool goes on
+                if self._is_closed:
+                    return  # an HTTP client has words of its own for being cancelled
                 self.outcomes["failed"] += 1
                 reason = str(trouble) or type(trouble).__name__
                 self.log.warn("not told by {name}: {reason}: {subject}", name=self.name, reason=reason, subject=message.subject)

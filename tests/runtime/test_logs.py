@@ -31,6 +31,12 @@ class LogTests(SynchronousTestCase):
         found = json.loads(self.json.getvalue())
         self.assertEqual((found["level"], found["text"], found["quantity"]), ("info", "sold 0.10", "0.10"))
 
+    def test_ids(self) -> None:
+        """Ids that words do not need are fields of the JSON; what there is not is left out of it."""
+        self.log.info("sold", fill="f-1", obligation=None)
+        found = json.loads(self.json.getvalue())
+        self.assertEqual((found["fill"], "obligation" in found, "f-1" in self.text.getvalue()), ("f-1", False, False))
+
     def test_no_secret_in_any_spelling(self) -> None:
         """Words, fields, URLs, reprs and JSON do not show a secret."""
         self.log.warn(

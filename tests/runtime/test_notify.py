@@ -9,8 +9,8 @@ from twisted.internet.task import Clock
 from twisted.logger import globalLogPublisher
 from twisted.trial.unittest import SynchronousTestCase
 
-from runtime.config_fields import QUIET
-from runtime.config_values import Notices
+from runtime.config_fields import QUIET, ZONE
+from runtime.config_values import Notices, Rule
 from runtime.notify import MOST_WAITING, PATIENCE, PAUSES, Message, Notifier
 
 BEGIN = datetime(2026, 11, 21, 21, 0, tzinfo=UTC)
@@ -71,6 +71,50 @@ class NotifierTests(SynchronousTestCase):
         self.assertEqual(self.told(), [["now"]])
         self.clock.pump([60] * 60 * 9)
         self.assertEqual(self.told()[:2], [["now"], ["one", "two"]])
+
+    def test_quiet_hours_have_a_zone(self) -> None:
+        """22:00 to 07:00 in Budapest begin at 21:00 UTC, which is now."""
+        self.make(attrs.evolve(RULES, quiet=QUIET.parse("22:00-07:00"), zone=ZONE.parse("Europe/Budapest")))
+        self.tell("task", "one", 120)
+        self.assertEqual(self.told(), [])
+        self.clock.pump([60] * 60 * 9)
+        self.assertEqual(self.told()[:1], [["one"]])
+
+    def test_each_event_to_its_targets(self) -> None:
+        """By the rules; what has none goes by the default; "none" is a rule too."""
+        rules = {"halted": (Rule("a"), Rule("b")), "task": (Rule("a"),), "limit": ()}
+        self.make(attrs.evolve(RULES, events=("halted", "task", "venue", "limit"), rules=rules, otherwise=(Rule("b"),)))
+        for kind in ("task", "venue", "limit"):
+            self.tell(kind, kind)
+        self.tell("halted", "halted", 60)
+        for waiting in self.waiting.values():
+            waiting[0].callback(None)
+        self.clock.advance(0)
+        self.assertEqual((self.told("a"), self.told("b")), ([["halted"], ["task"]], [["halted"], ["venue"]]))
+
+    def test_the_least_severity(self) -> None:
+        """A target that wants what is critical only is not told that all is well again, nor at once."""
+        rules = {"halted": (Rule("a", "critical"), Rule("b"))}
+        self.make(attrs.evolve(RULES, rules=rules))
+        self.notifier.notify("halted", "all is well", "info")
+        self.clock.advance(59)
+        self.assertEqual((self.told("a"), self.told("b")), ([], []))
+        self.clock.advance(1)
+        self.assertEqual((self.told("a"), self.told("b")), ([], [["all is well"]]))
+
+    def test_outcomes_are_counted(self) -> None:
+        """Taken, failed, given up, and what was dropped: for whoever watches the notifier itself."""
+        self.tell("halted", "one")
+        post, _ = self.notifier.posts
+        self.waiting["a"][0].callback(None)
+        self.tell("halted", "two")
+        for _ in range(MOST_WAITING + 1):
+            self.tell("halted", "more")
+        self.assertEqual((post.dropped, post.waiting), (1, MOST_WAITING))
+        for number, pause in enumerate((*PAUSES[1:], 0), start=1):
+            self.waiting["a"][number].errback(OSError("no route"))
+            self.clock.advance(pause)
+        self.assertEqual(post.outcomes, {"sent": 1, "failed": 3, "given_up": 1})
 
     def test_one_message_at_a_time(self) -> None:
         """While one is on its way the others wait for the next; the other channel does not wait with them."""

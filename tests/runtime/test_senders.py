@@ -4,23 +4,26 @@ import json
 from datetime import UTC, datetime
 from email import message_from_bytes
 from email.policy import default
+from importlib.util import find_spec
 from tempfile import TemporaryDirectory
 from typing import Any
 
+import attrs
 from twisted.internet import reactor as process_reactor
 from twisted.internet.defer import CancelledError, Deferred, succeed
 from twisted.internet.protocol import Factory, Protocol
 from twisted.internet.task import deferLater
 from twisted.mail.smtp import IMessage, IMessageDelivery, SMTPFactory
-from twisted.trial.unittest import TestCase
+from twisted.trial.unittest import SkipTest, TestCase
 from twisted.web.resource import Resource
 from twisted.web.server import Site
 from zope.interface import implementer
 
+from runtime.apprise_sending import NO_SERVICE, NOT_TAKEN
 from runtime.config_values import Mail, Notices
 from runtime.notify import Message, Notice, Notifier
 from runtime.secrets import Secret
-from runtime.senders import NotTaken, by_command, by_mail, by_url, senders
+from runtime.senders import NotTaken, by_apprise, by_command, by_mail, by_url, senders
 
 reactor: Any = process_reactor
 MESSAGE = Message("pool", (Notice(datetime(2026, 11, 21, 21, 0, tzinfo=UTC), "halted", "the pool is HALTED: é"),))
@@ -136,10 +139,40 @@ class SenderTests(TestCase):
             await hanging
         await deferLater(reactor, 0.1, lambda: None)
 
+    async def test_apprise(self) -> None:
+        """Whatever Apprise knows, here its own JSON: it is taken; an answer that is no success, and no service, are told."""
+        if find_spec("apprise") is None:
+            raise SkipTest("there is no Apprise: pip install apprise")
+        hook = Hook()
+        url = f"json://127.0.0.1:{self.listen(Site(hook))}/"
+        await by_apprise(url, MESSAGE, reactor)
+        (body,) = hook.bodies
+        self.assertEqual((body["title"], body["message"].strip()), (MESSAGE.subject, MESSAGE.text.strip()))
+        hook.code = 500
+        with self.assertRaisesRegex(NotTaken, f"Apprise: .*exit code {NOT_TAKEN}"):
+            await by_apprise(url, MESSAGE, reactor)
+        with self.assertRaisesRegex(NotTaken, f"exit code {NO_SERVICE}"):
+            await by_apprise("nosuch://secret", MESSAGE, reactor)
+
+    async def test_targets_that_hang(self) -> None:
+        """Apprise and a URL at servers that never answer: cancelled, the process of the one is gone, and nothing is left."""
+        port = self.listen(Factory.forProtocol(Silent))
+        targets = {"phone": Secret(f"json://127.0.0.1:{port}/")}
+        rules = Notices(url=Secret(f"http://127.0.0.1:{port}/"), events=("halted",), urgent=("halted",), targets=targets)
+        notifier = Notifier(rules, "pool", senders(rules, reactor), reactor, lambda: datetime.now(UTC))
+        notifier.notify("halted", "x")
+        await deferLater(reactor, 0.5, lambda: None)
+        self.assertEqual([post.outcomes["sent"] + post.outcomes["failed"] for post in notifier.posts], [0, 0])
+        before = len(reactor.getDelayedCalls())
+        notifier.close()
+        await deferLater(reactor, 0.2, lambda: None)
+        self.assertEqual(before - len(reactor.getDelayedCalls()), len(notifier.posts), "each had a time limit; none goes on")
+
     def test_which_channels(self) -> None:
         """Those that the config names."""
         everything = Notices(Mail(("a@b",)), Secret("http://x"), "true")
-        self.assertEqual(list(senders(everything, reactor)), ["e-mail", "url", "command"])
+        everything = attrs.evolve(everything, targets={"phone": Secret("tgram://token/chat")})
+        self.assertEqual(list(senders(everything, reactor)), ["e-mail", "url", "command", "phone"])
         self.assertEqual(senders(Notices(), reactor), {})
 
 
