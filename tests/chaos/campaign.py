@@ -28,10 +28,10 @@ from tests.chaos.truth import VENUES, Comparison, balances, compare, exposure, o
 from tests.ledger.postgres import PostgresServer, server
 
 #: A start must be READY in this time without faults; with some in force they are ended after a part of it. In seconds.
-READY_IN, ENOUGH = 90.0, 6.0
+READY_IN, ENOUGH = 90.0, 5.0
 #: So long its first quotes may take, until it counts as trading anyway (a venue may be down): on a loaded machine the
 #: first decision waits for its process, and a pool that is killed before it has never done anything. In seconds.
-QUOTED_IN = 6.0
+QUOTED_IN = 4.0
 #: So long a named point may take to be passed, before the pool is killed anyway. In seconds.
 REACHED_IN = 4.0
 #: How long a database that was killed is gone, in seconds.

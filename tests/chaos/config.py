@@ -51,7 +51,7 @@ def pool(endpoints: Mapping[str, str], logins: Mapping[str, tuple[str, str]], ur
         connections
         | {
             "fiat_connection.endpoint": endpoints["ecb"],
-            "target_connection.call_timeout": "3",
+            "target_connection.call_timeout": "2",
             "webserver.port": "0",
             "ledger.url": url,
             "target_balance_source.BTC": source_btc,

@@ -19,7 +19,7 @@ intake.UNPROVEN = 15_000_000
 transfers.GRACE = 2_000_000
 beats.COMPARE, beats.READ = 3.0, 2.0
 #: Its exchanges answer in milliseconds or 1.5 s late or never, and carry out an order at most 1.5 s after they gave up on it.
-HttpLink.__init__.__defaults__ = (3.0,)
+HttpLink.__init__.__defaults__ = (2.0,)
 looking_up.LOOKS = (0.1, 0.15, 0.25, 0.5, 0.5, 0.5)
 
 

@@ -53,12 +53,12 @@ _FAULTS: dict[str, tuple[dict[str, str], dict[str, Any]]] = {
     "withdraw: error": (_WITHDRAW, {"kind": "error"}),
     "withdraw: no answer": (_WITHDRAW, {"kind": "no_answer"}),
     "withdraw: done, no answer": (_WITHDRAW, {"kind": "done_no_answer"}),
-    "read: error": (_READS, {"kind": "error", "count": 5}),
-    "read: no answer": (_READS, {"kind": "no_answer"}),
-    "read: late answer": (_READS, {"kind": "delay", "seconds": "1.5", "count": 4}),
+    "read: error": (_READS, {"kind": "error"}),
+    "read: no answer": (_READS, {"kind": "no_answer", "count": 1}),
+    "read: late answer": (_READS, {"kind": "delay", "seconds": "1.5"}),
     "rate limit": (
         {"kraken": f"{_READS['kraken']}|AddOrder|CancelOrder"},
-        {"kind": "error", "text": "EAPI:Rate limit exceeded", "count": 5},
+        {"kind": "error", "text": "EAPI:Rate limit exceeded", "count": 3},
     ),
     "told twice": (_PRIVATE, {"kind": "duplicate", "count": 10}),
     "not told": (_PRIVATE, {"kind": "stale", "count": 4}),
@@ -105,7 +105,7 @@ def draw(dice: Random, kind: str) -> Trouble:
     venue = venue if venue in calls else next(iter(calls))
     body = {"venue": venue, "call": calls[venue], **fault}
     if body["kind"] == "error":
-        body.setdefault("text", dice.choice(_WORDS[venue]))
+        body.setdefault("text", dice.choice(_WORDS[venue][:1] if kind.startswith("read") else _WORDS[venue]))
     if body["kind"] == "fill_first":
         body["text"] = dice.choice(("all", ""))
     body["count"] = dice.randint(1, fault.get("count", 2))
