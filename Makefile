@@ -48,6 +48,7 @@ format: .venv/test.stamp
 bench: .venv/test.stamp
 	$(BIN)/python -m bench.decision
 	$(BIN)/python -m bench.latency --count 15
+	$(BIN)/python -m bench.books
 
 bench-long: .venv/test.stamp
 	$(BIN)/python -m bench.decision --long

@@ -78,11 +78,15 @@ class Market:
 
 @frozen
 class Stream:
-    """A book's beginning and what follows it. ``updates``: how many changes of a book the messages tell."""
+    """A book's beginning and what follows it. ``updates``: how many changes of a book the messages tell.
 
-    beginning: list[str]
+    ``for_ccxt``: the same for ccxt.pro, where it follows another channel.
+    """
+
+    beginning: str
     messages: list[str]
     updates: int
+    for_ccxt: list[str] | None = None
 
 
 def _rows(levels: list[tuple[str, str]]) -> list[list[str]]:
@@ -117,7 +121,7 @@ def kraken(market: Market, count: int) -> Stream:
 
     first = message("snapshot", {name: _rows(market.levels(name)) for name in ("bids", "asks")}, 0)
     gone = market.form.quantity(0)
-    return Stream([first], [message("update", _by_side(market.change(), gone), n) for n in range(1, count + 1)], count)
+    return Stream(first, [message("update", _by_side(market.change(), gone), n) for n in range(1, count + 1)], count)
 
 
 def binance(market: Market, count: int) -> Stream:
@@ -133,19 +137,39 @@ def binance(market: Market, count: int) -> Stream:
             head = {"e": "depthUpdate", "E": 1_795_262_400_000 + number, "s": "BTCUSDT", "U": begin, "u": last}
             yield _dumps({**head, "b": sides["bids"], "a": sides["asks"]})
 
-    return Stream([_dumps(first)], list(messages()), count)
+    return Stream(_dumps(first), list(messages()), count)
 
 
 def bitstamp(market: Market, count: int) -> Stream:
-    """Channel ``order_book``: a hundred levels of each side, each time."""
+    """Channel ``order_book``: a hundred levels of each side, each time.
 
-    def message(number: int) -> str:
-        market.change()
+    ccxt.pro does not follow it. It gets the same rows as differences, with those that are gone at their end.
+    """
+    gone: dict[str, list[list[str]]] = {"bids": [], "asks": []}
+
+    def message(number: int, channel: str) -> str:
         data = {"timestamp": "1795262400", "microtimestamp": str(1_795_262_400_000_000 + number)}
-        sides = {name: _rows(market.levels(name)) for name in ("bids", "asks")}
-        return _dumps({"data": {**data, **sides}, "channel": "order_book_btcusd", "event": "data"})
+        sides = {name: _rows(market.levels(name)) + (gone[name] if channel.startswith("diff") else []) for name in gone}
+        return _dumps({"data": {**data, **sides}, "channel": f"{channel}_btcusd", "event": "data"})
 
-    return Stream([message(0)], [message(number) for number in range(1, count + 1)], count)
+    first = message(0, "order_book")
+    ours, theirs = [], []
+    for number in range(1, count + 1):
+        gone = _by_side([change for change in market.change() if not change[2]])
+        ours.append(message(number, "order_book"))
+        theirs.append(message(number, "diff_order_book"))
+    return Stream(first, ours, count, theirs)
+
+
+def bitstamp_differences(market: Market, count: int) -> Stream:
+    """Channel ``diff_order_book``, after REST's ``order_book``: what ccxt.pro follows."""
+
+    def message(number: int, sides: Mapping[str, list[list[str]]], channel: str) -> str:
+        data = {"timestamp": "1795262400", "microtimestamp": str(1_795_262_400_000_000 + number)}
+        return _dumps({"data": {**data, **sides}, "channel": f"{channel}_btcusd", "event": "data"})
+
+    first = message(0, {name: _rows(market.levels(name)) for name in ("bids", "asks")}, "order_book")
+    return Stream(first, [message(n, _by_side(market.change()), "diff_order_book") for n in range(1, count + 1)], count)
 
 
 def bitfinex(market: Market, count: int) -> Stream:
@@ -176,7 +200,7 @@ def bitfinex(market: Market, count: int) -> Stream:
             number += 1
             yield f'[17,"cs",{checksum()},{number}]'
 
-    return Stream([f"[17,[{whole}],1]"], list(messages()), count)
+    return Stream(f"[17,[{whole}],1]", list(messages()), count)
 
 
 def coinbase_exchange(market: Market, count: int) -> Stream:
@@ -187,7 +211,7 @@ def coinbase_exchange(market: Market, count: int) -> Stream:
         changes = [["buy" if name == "bids" else "sell", price, quantity or "0.00"] for name, price, quantity in market.change()]
         return _dumps({"type": "l2update", "product_id": "BTC-USD", "time": _moment(number), "changes": changes})
 
-    return Stream([_dumps(first)], [message(number) for number in range(1, count + 1)], count)
+    return Stream(_dumps(first), [message(number) for number in range(1, count + 1)], count)
 
 
 def gemini(market: Market, count: int) -> Stream:
@@ -202,7 +226,7 @@ def gemini(market: Market, count: int) -> Stream:
     updates = [
         message([[words[name], price, quantity or "0"] for name, price, quantity in market.change()]) for _ in range(count)
     ]
-    return Stream([first], updates, count)
+    return Stream(first, updates, count)
 
 
 def _shortest(quantity: str) -> str:

@@ -21,6 +21,7 @@ SNAPSHOT = "GET /api/v3/depth"
 SUBSCRIBE_USER = "userDataStream.subscribe.signature"
 #: After these the stream of what is ours is over, though the connection may stand.
 ENDS = frozenset({"eventStreamTerminated", "serverShutdown"})
+MARKET_READING = reading("market stream")
 
 
 class BookStream(BookStreamByQuestion[Listing, BinanceBook]):
@@ -62,7 +63,7 @@ class BookStream(BookStreamByQuestion[Listing, BinanceBook]):
         self._link.send({"method": "SUBSCRIBE", "params": [stream], "id": self._last_request})
 
     def _heard(self, message: Any) -> None:
-        with reading("market stream"):
+        with MARKET_READING:
             if message.get("e") == "depthUpdate":
                 followed = self._followed.get(text(message["s"], "s"))
                 if followed is not None:

@@ -48,8 +48,7 @@ class BitstampBook(BookByQuestion):
 
     def _take(self, found: Image) -> None:
         self.is_in_step = False
-        self._clear()
-        self._set_all(self._bids, found.bids)
-        self._set_all(self._asks, found.asks)
+        self._bids.fill(found.bids)
+        self._asks.fill(found.asks)
         self._check_sides()
         self._at, self.is_in_step = found.at, True

@@ -10,6 +10,8 @@ from collections.abc import Iterable, Mapping
 from contextlib import AbstractContextManager
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
+from functools import lru_cache
+from operator import itemgetter
 from typing import Any
 
 from attrs import frozen
@@ -200,34 +202,37 @@ def amounts(row: Mapping[str, Any], tickers: Iterable[str]) -> dict[str, Decimal
     return {ticker: amount for ticker, amount in told.items() if amount}
 
 
-def level(row: Any) -> tuple[Decimal, Decimal]:
-    """Price and quantity (0: the level is gone)."""
-    return parsing.level(row[0], row[1])
+@lru_cache(maxsize=8_192, typed=True)
+def _level(price: Any, quantity: Any) -> LevelShape:
+    """As shown. Each image repeats nearly all levels of the one before, so that most have been read already."""
+    at, left = parsing.level(price, quantity)
+    return {"price": at, "quantity": left}
+
+
+def _levels(rows: Any) -> list[LevelShape]:
+    levels = [_level(row[0], row[1]) for row in rows]
+    return [level for level in levels if level["quantity"]]
 
 
 @frozen
 class Image:
-    """A whole book as it was at ``at`` (microseconds, the venue's clock): (price, quantity) of each level."""
+    """A whole book as it was at ``at`` (microseconds, the venue's clock): its levels as the venue orders them, best first."""
 
     at: int
-    bids: tuple[tuple[Decimal, Decimal], ...]
-    asks: tuple[tuple[Decimal, Decimal], ...]
+    bids: list[LevelShape]
+    asks: list[LevelShape]
 
 
 def image(data: Mapping[str, Any]) -> Image:
     """What ``order_book/`` and the channel of that name say."""
     at = whole(data["microtimestamp"], "microtimestamp")
-    return Image(at, tuple(map(level, data["bids"])), tuple(map(level, data["asks"])))
+    return Image(at, _levels(data["bids"]), _levels(data["asks"]))
 
 
 def depth(answer: Mapping[str, Any]) -> tuple[list[LevelShape], list[LevelShape]]:
     """``order_book/``: bids and asks, best first."""
-    found = image(answer)
-    return _shapes(sorted(found.bids, reverse=True)), _shapes(sorted(found.asks))
-
-
-def _shapes(levels: Iterable[tuple[Decimal, Decimal]]) -> list[LevelShape]:
-    return [{"price": price, "quantity": quantity} for price, quantity in levels if quantity]
+    found, price = image(answer), itemgetter("price")
+    return sorted(found.bids, key=price, reverse=True), sorted(found.asks, key=price)
 
 
 def candles(answer: Mapping[str, Any], contract: str, period: Period) -> list[CandleShape]:

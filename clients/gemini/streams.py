@@ -26,6 +26,8 @@ MARKET_DATA = "/v2/marketdata"
 #: the stream, and so far ahead of it.
 BEHIND, AHEAD = 2.0, 2.0
 
+MARKET_DATA_READING = reading("market data")
+
 Subscribed = Followed[Listing, GeminiBook]
 
 
@@ -80,7 +82,7 @@ class Books(BookStream[Listing, GeminiBook]):
         self._subscribe(followed)
 
     def _heard(self, message: Any) -> None:
-        with reading("market data"):
+        with MARKET_DATA_READING:
             if message.get("result") == "error":
                 self._not_subscribed(message)
             elif text(message["type"], "type") == "l2_updates":

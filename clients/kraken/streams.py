@@ -23,6 +23,7 @@ from model.shapes import BookShape
 PING = '{"method":"ping"}'
 #: Seconds after an accepted subscription of executions without a snapshot: then there are no open orders.
 EMPTY_SNAPSHOT_LIMIT = 2.0
+BOOK_READING = reading("book")
 
 
 def subscription(method: str, channel: str, **parameters: Any) -> Mapping[str, Any]:
@@ -64,7 +65,7 @@ class BookStream(SharedBookStream[Pair, KrakenBook]):
         self._subscribe(followed)
 
     def _heard(self, message: Any) -> None:
-        with reading("book"):
+        with BOOK_READING:
             if message.get("method") == "subscribe" and not message["success"]:
                 self._will_not_stream(str(message.get("symbol")), message.get("error"))
             elif message.get("channel") == "book":
