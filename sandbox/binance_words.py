@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from decimal import Decimal
 
 from model.instrument import Instrument
+from sandbox.front import WireError
 from sandbox.trading import Reason, VenueRefused
 
 #: Code and message of each refusal; of orders, unless a call has words of its own.
@@ -28,7 +29,7 @@ REFUSALS: Mapping[Reason, tuple[int, str]] = {
 STATUSES = {-2014: 401, -2015: 401, -1003: 429}
 
 
-class BinanceError(Exception):
+class BinanceError(WireError):
     """``code`` and ``message`` of the answer; ``status``: HTTP's, by the code if it is not given."""
 
     def __init__(self, code: int, message: str, status: int | None = None) -> None:

@@ -10,6 +10,7 @@ from typing import Any
 from model.instrument import Instrument
 from model.money import ceil_to, floor_to, plain
 from model.order import Side
+from sandbox.front import WireError
 from sandbox.trading import Reason, VenueOrder, VenueRefused
 
 #: Its own codes of some currencies, and what it calls them where it shows them to people.
@@ -40,7 +41,7 @@ _REFUSALS: Mapping[Reason, tuple[int, str]] = {
 }
 
 
-class BitfinexError(Exception):
+class BitfinexError(WireError):
     """``code`` and ``text`` of the answer; ``status``: HTTP's, which is 500 for all that Bitfinex refuses in words."""
 
     def __init__(self, code: int, text: str, status: int = 500) -> None:

@@ -8,6 +8,7 @@ from decimal import Decimal
 
 from model.instrument import Instrument
 from model.money import plain
+from sandbox.front import WireError
 from sandbox.trading import Reason, VenueRefused
 
 #: Real orders have ids of sixteen digits, executions and other postings of nine.
@@ -34,7 +35,7 @@ REFUSALS: Mapping[Reason, tuple[str, Words]] = {
 }
 
 
-class BitstampError(Exception):
+class BitstampError(WireError):
     """What went wrong, as ``{"status": "error", ...}`` tells it. ``code``: ``API0005`` or ``400.009``, which says HTTP's status
     too; ``words``: text, or texts by the field they are about (``__all__``: the whole request).
     """
@@ -43,6 +44,7 @@ class BitstampError(Exception):
         super().__init__(f"{code} {words}")
         self.code = code
         self.words = words
+        self.status = 403 if code.startswith("API") else int(code[:3])
 
     @classmethod
     def of(cls, refusal: VenueRefused) -> "BitstampError":
@@ -54,11 +56,6 @@ class BitstampError(Exception):
         """``400.002 Request rejected due to exceeded rate limit.``: as a fault describes it; without a text a common trouble."""
         code, _, words = (text or "500.002 One of Bitstamp internal services failed to process request.").partition(" ")
         return cls(code, words)
-
-    @property
-    def status(self) -> int:
-        """HTTP's."""
-        return 403 if self.code.startswith("API") else int(self.code[:3])
 
     def shape(self) -> dict[str, object]:
         """The answer."""

@@ -11,10 +11,8 @@ from typing import Any
 from urllib.parse import parse_qsl
 
 from autobahn.twisted.resource import WebSocketResource
-from twisted.internet.defer import Deferred
-from twisted.logger import Logger
 from twisted.web.resource import Resource
-from twisted.web.server import NOT_DONE_YET, Request
+from twisted.web.server import Request
 
 from sandbox.coinbase_exchange_feed import Feed
 from sandbox.coinbase_exchange_keys import Key, KeyRing, Meter, Proof
@@ -22,17 +20,14 @@ from sandbox.coinbase_exchange_money import MoneyCalls
 from sandbox.coinbase_exchange_orders import OrderCalls
 from sandbox.coinbase_exchange_public import Fields, Page, PublicCalls, Sequences
 from sandbox.coinbase_exchange_words import CoinbaseError
-from sandbox.door import Door, answer_later
-from sandbox.faults import Fault, Faults, Kind
+from sandbox.faults import Faults
+from sandbox.front import RestCalls, WireFront
 from sandbox.kraken_words import dumps
 from sandbox.network import World
-from sandbox.trading import VenueRefused
 from sandbox.venue import Venue
 
-_CALL_FAULTS = (Kind.ERROR, Kind.DELAY, Kind.NO_ANSWER, Kind.DONE_NO_ANSWER, Kind.DISCONNECT)
 
-
-class CoinbaseExchangeFront:
+class CoinbaseExchangeFront(WireFront):
     """The wire in front of ``venue``. ``keys`` are the API keys that exist; ``limits`` turns the calls per second on."""
 
     def __init__(
@@ -41,25 +36,11 @@ class CoinbaseExchangeFront:
         ring = KeyRing(keys, lambda: venue.timestamp() / 1_000_000)
         sequences = Sequences(venue)
         public = PublicCalls(venue, world, sequences)
-        self._feed = Feed(venue, public, sequences, ring, faults, reactor)
+        feed = Feed(venue, public, sequences, ring, faults, reactor)
         private = {**OrderCalls(venue, public).table, **MoneyCalls(venue, public, world).table}
-        rest = _Rest(venue.name, public.table, private, ring, Meter(reactor.seconds, limits=limits), faults, reactor)
-        root = _Root(rest, WebSocketResource(self._feed.factory))
-        self._door = Door(root, reactor, lambda: faults.decide(venue.name, "connect", Kind.REFUSE_CONNECT) is None)
-
-    def listen(self, port: int) -> "Deferred[int]":
-        """Open the port (0: any free one); answers its number."""
-        self._feed.start()
-        return self._door.listen(port)
-
-    def stop(self) -> "Deferred[None]":
-        """Close the port and all connections. A repeat is safe."""
-        self._feed.stop()
-        return self._door.stop()
-
-    def drop_connections(self) -> None:
-        """Break every connection; clients may come back."""
-        self._door.drop_all()
+        rest = _Rest(venue, public.table, private, ring, Meter(reactor.seconds, limits=limits), faults, reactor)
+        root = _Root(rest, WebSocketResource(feed.factory))
+        super().__init__(venue, root, (feed,), faults, reactor)
 
 
 class _Root(Resource):
@@ -74,15 +55,14 @@ class _Root(Resource):
         return self._rest if path else self._feed
 
 
-class _Rest(Resource):
+class _Rest(RestCalls):
     """All calls."""
 
-    isLeaf = True
-    log = Logger()
+    error = CoinbaseError
 
     def __init__(
         self,
-        name: str,
+        venue: Venue,
         public: Mapping[str, Callable[[Fields], Any]],
         private: Mapping[str, Callable[[str, Fields], Any]],
         ring: KeyRing,
@@ -90,49 +70,18 @@ class _Rest(Resource):
         faults: Faults,
         reactor: Any,
     ) -> None:
-        super().__init__()  # type: ignore[no-untyped-call]
-        self._name = name
+        super().__init__(venue, faults, reactor)
         self._public = public
         self._private = private
         self._ring = ring
         self._meter = meter
-        self._faults = faults
-        self._reactor = reactor
 
-    def render(self, request: Request) -> Any:
-        """Answer, or misbehave as the faults say."""
+    def _name_of(self, request: Request) -> str:
+        return self._pattern_of(request)[0]
+
+    def _pattern_of(self, request: Request) -> tuple[str, Fields]:
         method, path = request.method.decode("ascii", "replace"), request.path.decode("ascii", "replace")
-        call, parts = _named([*self._public, *self._private], method, path)
-        fault = self._faults.decide(self._name, call, *_CALL_FAULTS)
-        return self._answer(request, call, parts) if fault is None else self._misbehave(request, call, parts, fault)
-
-    def _misbehave(self, request: Request, call: str, parts: Fields, fault: Fault) -> Any:
-        if fault.kind is Kind.ERROR:
-            if fault.text.isdecimal():
-                request.setResponseCode(int(fault.text))
-                return b"<html>The web server reported an error</html>"
-            return self._refuse(request, CoinbaseError.described(fault.text))
-        if fault.kind is Kind.DISCONNECT:
-            channel: Any = request.channel
-            channel.transport.abortConnection()
-            return NOT_DONE_YET
-        answer = b"" if fault.kind is Kind.NO_ANSWER else self._answer(request, call, parts)
-        if fault.kind is Kind.DELAY:
-            answer_later(request, answer, self._reactor, float(fault.seconds))
-        return NOT_DONE_YET
-
-    def _answer(self, request: Request, call: str, parts: Fields) -> bytes:
-        try:
-            return self._say(request, self._call(request, call, parts))
-        except CoinbaseError as error:
-            return self._refuse(request, error)
-        except VenueRefused as refusal:
-            self.log.debug("{call} refused: {refusal}", call=call, refusal=refusal)
-            return self._refuse(request, CoinbaseError.of(refusal))
-
-    def _refuse(self, request: Request, error: CoinbaseError) -> bytes:
-        request.setResponseCode(error.status)
-        return self._say(request, error.shape())
+        return _named([*self._public, *self._private], method, path)
 
     def _say(self, request: Request, answer: Any) -> bytes:
         request.setHeader("Content-Type", "application/json; charset=utf-8")
@@ -143,13 +92,17 @@ class _Rest(Resource):
             answer = answer.rows
         return dumps(answer).encode()
 
-    def _call(self, request: Request, call: str, parts: Fields) -> Any:
+    def _call(self, request: Request, call: str) -> Any:
         if not request.getHeader("User-Agent"):
             raise CoinbaseError(400, "User-Agent header is required.")
         key = request.getHeader("CB-ACCESS-KEY") or ""
         self._meter.spend(key)
         body = request.content.read().decode("utf-8", "replace") if request.content else ""
-        fields = {**_query(request.uri.partition(b"?")[2].decode("utf-8", "replace")), **_body(body), **parts}
+        fields = {
+            **_query(request.uri.partition(b"?")[2].decode("utf-8", "replace")),
+            **_body(body),
+            **self._pattern_of(request)[1],
+        }
         if call in self._public:
             return self._public[call](fields)
         words = [request.getHeader(f"CB-ACCESS-{name}") or "" for name in ("KEY", "PASSPHRASE", "TIMESTAMP", "SIGN")]

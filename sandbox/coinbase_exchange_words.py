@@ -7,6 +7,7 @@ from decimal import Decimal
 from uuid import UUID
 
 from model.instrument import Instrument
+from sandbox.front import WireError
 from sandbox.trading import Reason, VenueRefused
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
@@ -30,7 +31,7 @@ REFUSALS: Mapping[Reason, tuple[int, str]] = {
 }
 
 
-class CoinbaseError(Exception):
+class CoinbaseError(WireError):
     """``status`` and ``message`` of the answer."""
 
     def __init__(self, status: int, message: str) -> None:

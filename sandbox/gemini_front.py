@@ -9,14 +9,12 @@ from typing import Any
 from urllib.parse import parse_qsl
 
 from autobahn.twisted.resource import WebSocketResource
-from twisted.internet.defer import Deferred
-from twisted.logger import Logger
 from twisted.web.http import datetimeToString
 from twisted.web.resource import Resource
-from twisted.web.server import NOT_DONE_YET, Request
+from twisted.web.server import Request
 
-from sandbox.door import Door, answer_later
-from sandbox.faults import Fault, Faults, Kind
+from sandbox.faults import Faults
+from sandbox.front import RestCalls, WireFront
 from sandbox.gemini_events import OrderEvents
 from sandbox.gemini_keys import Key, KeyRing, Meter
 from sandbox.gemini_money import MoneyCalls
@@ -25,7 +23,6 @@ from sandbox.gemini_public import PublicCalls
 from sandbox.gemini_sockets import MarketData, OrderEventFace
 from sandbox.gemini_words import GeminiError, dumps
 from sandbox.network import World
-from sandbox.trading import VenueRefused
 from sandbox.venue import Venue
 
 #: Calls whose rate is counted apart, by how their paths begin.
@@ -37,10 +34,9 @@ _SLOW = {
 }
 #: What is asked for by a GET and signed all the same.
 _SIGNED_GETS = "/v2/network/"
-_CALL_FAULTS = (Kind.ERROR, Kind.DELAY, Kind.NO_ANSWER, Kind.DONE_NO_ANSWER, Kind.DISCONNECT)
 
 
-class GeminiFront:
+class GeminiFront(WireFront):
     """The wire in front of ``venue``. ``keys`` are the API keys that exist; ``limits`` turns the rates on."""
 
     def __init__(
@@ -50,28 +46,11 @@ class GeminiFront:
         public = PublicCalls(venue)
         market = MarketData(venue, public, faults, reactor)
         orders = OrderEventFace(venue, OrderEvents(venue, public.symbol), ring, faults, reactor)
-        self._faces = (market, orders)
         calls = _Calls(public, OrderCalls(venue, public), MoneyCalls(venue, world), ring, Meter(reactor.seconds, limits=limits))
         rest = _Rest(venue, calls, faults, reactor)
         rest.putChild(b"marketdata", WebSocketResource(market.factory))
         rest.putChild(b"events", WebSocketResource(orders.factory))
-        self._door = Door(rest, reactor, lambda: faults.decide(venue.name, "connect", Kind.REFUSE_CONNECT) is None)
-
-    def listen(self, port: int) -> "Deferred[int]":
-        """Open the port (0: any free one); answers its number."""
-        for face in self._faces:
-            face.start()
-        return self._door.listen(port)
-
-    def stop(self) -> "Deferred[None]":
-        """Close the port and all connections. A repeat is safe."""
-        for face in self._faces:
-            face.stop()
-        return self._door.stop()
-
-    def drop_connections(self) -> None:
-        """Break every connection; clients may come back."""
-        self._door.drop_all()
+        super().__init__(venue, rest, (market, orders), faults, reactor)
 
 
 class _Calls:
@@ -101,60 +80,27 @@ class _Calls:
         return self._private[path](key.user, fields)
 
 
-class _Rest(Resource):
+class _Rest(RestCalls):
     """All paths that are none of the sockets'."""
 
-    log = Logger()
+    isLeaf = False
+    error = GeminiError
 
     def __init__(self, venue: Venue, calls: _Calls, faults: Faults, reactor: Any) -> None:
-        super().__init__()  # type: ignore[no-untyped-call]
-        self._venue = venue
+        super().__init__(venue, faults, reactor)
         self._calls = calls
-        self._faults = faults
-        self._reactor = reactor
 
     def getChild(self, _path: bytes, _request: Request) -> Resource:
         """Each step of a path leads back here, so that only the sockets' last steps lead elsewhere."""
         return self
 
-    def render(self, request: Request) -> Any:
-        """Answer, or misbehave as the faults say."""
-        call = f"{request.method.decode('ascii', 'replace')} {request.path.decode('ascii', 'replace')}"
-        fault = self._faults.decide(self._venue.name, call, *_CALL_FAULTS)
-        return self._answer(request, call) if fault is None else self._misbehave(request, call, fault)
-
-    def _misbehave(self, request: Request, call: str, fault: Fault) -> Any:
-        if fault.kind is Kind.ERROR:
-            if fault.text.isdecimal():
-                request.setResponseCode(int(fault.text))
-                return b"<html>The web server reported an error</html>"
-            return self._refuse(request, GeminiError.described(fault.text))
-        if fault.kind is Kind.DISCONNECT:
-            channel: Any = request.channel
-            channel.transport.abortConnection()
-            return NOT_DONE_YET
-        answer = b"" if fault.kind is Kind.NO_ANSWER else self._answer(request, call)
-        if fault.kind is Kind.DELAY:
-            answer_later(request, answer, self._reactor, float(fault.seconds))
-        return NOT_DONE_YET
-
-    def _answer(self, request: Request, call: str) -> bytes:
+    def _call(self, request: Request, call: str) -> Any:
         method, _, path = call.partition(" ")
-        try:
-            if method == "POST" or path.startswith(_SIGNED_GETS):
-                headers = {name.decode().lower(): value[0].decode() for name, value in request.requestHeaders.getAllRawHeaders()}
-                return self._say(request, self._calls.private(path, headers))
-            query = request.uri.partition(b"?")[2].decode("utf-8", "replace")
-            return self._say(request, self._calls.public(path, dict(parse_qsl(query, keep_blank_values=True))))
-        except GeminiError as error:
-            return self._refuse(request, error)
-        except VenueRefused as refusal:
-            self.log.debug("{call} refused: {refusal}", call=call, refusal=refusal)
-            return self._refuse(request, GeminiError.of(refusal))
-
-    def _refuse(self, request: Request, error: GeminiError) -> bytes:
-        request.setResponseCode(error.status)
-        return self._say(request, error.shape())
+        if method == "POST":
+            headers = {name.decode().lower(): value[0].decode() for name, value in request.requestHeaders.getAllRawHeaders()}
+            return self._calls.private(path, headers)
+        query = request.uri.partition(b"?")[2].decode("utf-8", "replace")
+        return self._calls.public(path, dict(parse_qsl(query, keep_blank_values=True)))
 
     def _say(self, request: Request, answer: Any) -> bytes:
         request.setHeader("Content-Type", "application/json")

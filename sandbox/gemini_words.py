@@ -10,6 +10,7 @@ from typing import Any
 
 from model.instrument import Instrument
 from model.money import plain
+from sandbox.front import WireError
 from sandbox.trading import Reason, VenueRefused
 
 #: Reason and message of each refusal.
@@ -40,7 +41,7 @@ STATUSES = {
 }
 
 
-class GeminiError(Exception):
+class GeminiError(WireError):
     """``reason`` and ``message`` of the answer; ``status``: HTTP's, by the reason."""
 
     def __init__(self, reason: str, message: str) -> None:

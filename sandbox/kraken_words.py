@@ -8,6 +8,7 @@ from decimal import Decimal
 from attrs import frozen
 
 from model.instrument import Instrument
+from sandbox.front import WireError
 from sandbox.trading import Reason, VenueRefused
 
 #: Assets old enough to have a prefix, and Bitcoin's own name.
@@ -40,12 +41,28 @@ ERROR_TEXTS: Mapping[Reason, str] = {
 }
 
 
-class KrakenError(Exception):
-    """``text`` is what goes into the answer's error list."""
+class KrakenError(WireError):
+    """``text`` is what goes into the answer's error list, with HTTP's 200."""
+
+    status = 200
 
     def __init__(self, text: str) -> None:
         super().__init__(text)
         self.text = text
+
+    @classmethod
+    def of(cls, refusal: VenueRefused) -> "KrakenError":
+        """What Kraken calls it."""
+        return cls(error_text(refusal))
+
+    @classmethod
+    def described(cls, text: str) -> "KrakenError":
+        """``EService:Busy``; without a text a common trouble."""
+        return cls(text or "EService:Unavailable")
+
+    def shape(self) -> dict[str, list[str]]:
+        """The answer."""
+        return {"error": [self.text]}
 
 
 def error_text(refusal: VenueRefused) -> str:
