@@ -5,6 +5,7 @@
 #   make bench  measure (a minute)                      make bench-long   the rest of the measurements
 #   make bench-arena  a month of trading against the peers' rules, ten times (a quarter of an hour)
 #   make matrix  a pool between each two native clients, books compared (a quarter of an hour; VENUES=a,b DURATION=20)
+#   make soak   24 hours of the sandbox's time at 60 times the speed, and whether anything grows (HOURS=24 SPEED=60)
 #   make chaos  kill the pool 200 times and compare it with the truth (KILLS=20 SEED=7 POSTGRES=own ...)
 #   make lock   refresh the locks (UPGRADE=--upgrade for newer versions)
 #   make package  build wheel and sdist into dist/   make audit  look for known vulnerabilities of the dependencies
@@ -14,6 +15,8 @@ UPGRADE ?=
 KILLS ?= 200
 SEED ?= random
 POSTGRES ?=
+HOURS ?= 24
+SPEED ?= 60
 VENUES ?=
 DURATION ?= 60
 
@@ -23,7 +26,7 @@ INSTALL := $(PYTHON) -m pip --python $(BIN)/python install --disable-pip-version
 COMPILE := $(BIN)/uv pip compile --quiet --generate-hashes --no-emit-index-url --no-emit-find-links --python-version 3.11 \
 	--custom-compile-command "make lock" $(UPGRADE)
 
-.PHONY: setup setup-test run test lint format bench bench-long bench-arena chaos matrix audit lock package clean
+.PHONY: setup setup-test run test lint format bench bench-long bench-arena soak chaos matrix audit lock package clean
 
 setup: .venv/run.stamp
 
@@ -57,6 +60,9 @@ bench-long: .venv/test.stamp
 
 bench-arena: .venv/test.stamp
 	$(BIN)/python -m bench.arena
+
+soak: .venv/test.stamp
+	$(BIN)/python -m bench.soak --hours $(HOURS) --speed $(SPEED)
 
 chaos: .venv/test.stamp
 	$(BIN)/python -m tests.chaos.campaign --kills $(KILLS) --seed $(SEED) $(if $(POSTGRES),--postgres $(POSTGRES))

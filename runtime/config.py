@@ -226,7 +226,7 @@ class _Reader:
                 *penalty_warnings(self._part(Valuation).deviation_penalty),
             ),
             choices=self._choices(balances),
-            keep=Keep(self._part(Ledger).keep_days, self._part(Ledger).keep_mb),
+            keep=Keep(self._part(Ledger).keep_days, self._part(Ledger).keep_mb, self._part(Ledger).tidy_minutes),
         )
 
     def _part(self, model: type[S]) -> S:

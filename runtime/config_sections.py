@@ -208,6 +208,7 @@ class Ledger(Section):
         Decimal, number(low=1, high=36_500), Key("d", "decisions, and orders that never traded, are forgotten after this")
     ] = Decimal(30)
     keep_mb: Annotated[int, whole(10, 1_000_000), Key("MB", "no more decisions than fill this are kept")] = 1_000
+    tidy_minutes: Annotated[int, whole(1, 1_440), Key("min", "how often what is too old or too much is forgotten")] = 60
 
 
 class Watchdog(Section):

@@ -126,10 +126,12 @@ class LogOptions:
 
 @frozen
 class Keep:
-    """How long the ledger keeps what only explains: ``days``, and decisions up to so many megabytes."""
+    """How long the ledger keeps what only explains: ``days``, and decisions up to so many megabytes; looked after every so
+    many ``minutes``."""
 
     days: Decimal = Decimal(30)
     mb: int = 1_000
+    minutes: int = 60
 
 
 @frozen

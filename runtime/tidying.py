@@ -1,4 +1,4 @@
-"""Keeping the ledger small: every hour what is too old is forgotten, in small steps between which orders are written."""
+"""Keeping the ledger small: every so often what is too old is forgotten, in small steps between which orders are written."""
 
 from collections.abc import Callable
 from sqlite3 import OperationalError
@@ -14,8 +14,8 @@ from ledger.forgetting import checkpoint
 from ledger.interface import ILedger, LedgerError
 from runtime.config_values import Keep
 
-#: The first time after a start, and then every so often, in seconds.
-FIRST, EVERY = 60.0, 3_600.0
+#: The first time is so long after a start, in seconds.
+FIRST = 60.0
 #: What one step deletes at most, and the time between two steps in seconds: a few milliseconds of work, then room for orders.
 STEP, PAUSE = 100, 0.25
 DAY = 86_400_000_000
@@ -50,7 +50,7 @@ class Tidying:
             self._next.cancel()
 
     def _run(self) -> None:
-        self._next = self._reactor.callLater(EVERY, self._run)
+        self._next = self._reactor.callLater(60 * self._keep.minutes, self._run)
         launch(self.log, "tidying the ledger", self.tidy())
 
     async def tidy(self) -> None:
