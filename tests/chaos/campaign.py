@@ -132,21 +132,22 @@ class Campaign:
         """Let time and troubles pass until ``seconds`` are over or the pool is dead; a person looks all the time."""
         began, left = time.monotonic(), list(troubles)
         while self._pool.is_running and (passed := time.monotonic() - began) < seconds:
-            while left and left[0][0] <= passed:
-                self._go_wrong(left.pop(0)[1])
+            # What there is nothing yet to happen to waits for its time.
+            left = [(moment, trouble) for moment, trouble in left if moment > passed or not self._go_wrong(trouble)]
             self._person.tend()
             time.sleep(0.05)
 
-    def _go_wrong(self, trouble: Trouble) -> None:
+    def _go_wrong(self, trouble: Trouble) -> bool:
         made = self._kill_database() if trouble is DATABASE else make(trouble, self._exchanges)
-        self._note(f"{trouble.kind} {trouble.body} {made}")
         if made is None:
-            return
+            return False
+        self._note(f"{trouble.kind} {trouble.body} {made}")
         self.made += 1
         if made:
             self._faults[made] = trouble.kind
         else:
             self.hits[trouble.kind] += 1
+        return True
 
     def _kill_database(self) -> int:
         assert self._database is not None

@@ -19,9 +19,10 @@ T = TypeVar("T")
 
 #: The trouble that is not the exchanges' own: the server of the ledger's database is killed.
 DATABASE = Trouble("database killed", "", {})
-#: How many faults come with one kill, and in how many seconds of trading.
-FEWEST, MOST, SOON = 0, 4, 0.8
-#: Faults that hit what a pool does at its start, or at once when it trades: they are there before it.
+#: How many faults come with a kill at a named point, at most, and with another one, and in how many seconds of trading.
+WITH_POINT, WITHOUT, SOON = 2, (1, 5), 0.8
+#: Faults that hit what a pool does at its start, or at once when it trades: they are there before it. So are all of the wire
+#: where it dies at a named point, which it may come to very soon.
 AT_START = ("refuse connect", "withdraw", "read", "rate limit")
 #: No clock goes wrong in so many first rounds: the books have just been opened, and what is newer than they are is booked.
 OPENED = 10
@@ -72,7 +73,8 @@ def draw_plan(seed: int, kills: int, has_database: bool = False) -> tuple[Round,
     spread = 0
     for number in range(kills):
         point = points.deal() if dice.random() < AT_POINTS else ""
-        troubles = [draw(dice, kinds.deal()) for _ in range(dice.randint(FEWEST, MOST))]
+        count = dice.randint(0, WITH_POINT) if point else dice.randint(*WITHOUT)
+        troubles = [draw(dice, kinds.deal()) for _ in range(count)]
         troubles = [each for each in troubles if each.kind != SKEW or number >= OPENED]
         needs_money = point.endswith(MONEY) or any(each.kind.startswith("withdraw") for each in troubles)
         spread = 1 - spread if dice.random() < MOVING or needs_money else spread
@@ -81,7 +83,7 @@ def draw_plan(seed: int, kills: int, has_database: bool = False) -> tuple[Round,
 
 
 def _draw_round(dice: Random, point: str, spread: int, troubles: list[Trouble], has_database: bool) -> Round:
-    before = [each for each in troubles if each.kind.startswith(AT_START)]
+    before = [each for each in troubles if each.kind.startswith(AT_START) or (point and each.path == "/faults")]
     later = [each for each in troubles if each not in before]
     if point.endswith("source-cancelOrder"):
         before.append(UNTOLD)
