@@ -96,7 +96,7 @@ class _Rest(RestCalls):
 
     def _call(self, request: Request, call: str) -> Any:
         method, _, path = call.partition(" ")
-        if method == "POST":
+        if method == "POST" or path.startswith(_SIGNED_GETS):
             headers = {name.decode().lower(): value[0].decode() for name, value in request.requestHeaders.getAllRawHeaders()}
             return self._calls.private(path, headers)
         query = request.uri.partition(b"?")[2].decode("utf-8", "replace")

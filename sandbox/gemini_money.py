@@ -18,7 +18,7 @@ from sandbox.venue import Venue
 _MOST_TRANSFERS = 50
 _STATES = {
     WithdrawalState.PENDING: "Pending",
-    WithdrawalState.SENT: "Advanced",
+    WithdrawalState.SENT: "Pending",
     WithdrawalState.DONE: "Complete",
     WithdrawalState.CANCELLED: "Cancelled",
 }

@@ -34,7 +34,8 @@ class SandboxGemini:
     def __init__(self) -> None:
         self.venue = Venue("gemini", gemini_rules(), now)
         elsewhere = Venue("elsewhere", gemini_rules(), now)
-        self.world = World([self.venue, elsewhere], Clock(), Rates({"USD": Decimal(1)}, Random(1)), Routes())
+        self.clock = Clock()
+        self.world = World([self.venue, elsewhere], self.clock, Rates({"USD": Decimal(1)}, Random(1)), Routes())
         for venue in (self.venue, elsewhere):
             for user in ("pool", "maker"):
                 venue.accounts.open(user)
@@ -46,6 +47,7 @@ class SandboxGemini:
         self.faults = Faults()
         keys = [Key(KEY, SECRET, "pool"), Key("account-timed", SECRET, "pool", is_time_based=True)]
         keys.append(Key("account-auditor", SECRET, "pool", frozenset({"Auditor"})))
+        keys.append(Key("account-trader", SECRET, "pool", frozenset({"Trader"})))
         keys.append(Key("account-fund-manager", SECRET, "pool", frozenset({"FundManager"})))
         self.front = GeminiFront(self.venue, self.world, keys, self.faults, reactor)
         self.port = 0

@@ -354,6 +354,35 @@ class GeminiInTrouble(TestCase):
         own = [shape for shape in shapes if shape["contract"] == ticker]
         return sum((signs[shape["direction"]] * shape["quantity"] - shape["fee"] for shape in own), D(0))
 
+    async def test_trader_needs_no_more_for_what_is_always_needed(self) -> None:
+        """A key that may only trade reads balances, histories and the address of coins; what is beyond it is refused."""
+        trader = self.sandbox.client(id="account-trader")
+        self.addCleanup(trader.disconnect)
+        await trader.connect()
+        self.assertEqual(D(10), (await trader.getPositions())["BTC"]["position"])
+        self.assertEqual(2, len(await trader.getTransactionHistory(now() - timedelta(hours=1), now())))
+        self.assertEqual(self.sandbox.venue.funding.current_address("pool", "BTC"), await trader.getCurrentAddress("BTC"))
+        for call in (trader.getNewAddress("BTC"), trader.requestWithdrawal("BTC", D("0.1"), self.sandbox.address)):
+            self.assertIs(Reason.AUTH, (await self.failure(call, Refused)).reason)
+
+    async def test_what_travels_has_left(self) -> None:
+        """The venue counts a withdrawal in until it has arrived; our balance does not, from the first moment on."""
+        await self.exchange.connect()
+        await self.exchange.requestWithdrawal("BTC", D("0.5"), self.sandbox.address)
+        pending = (await self.exchange.getPositions())["BTC"]["position"]
+        self.sandbox.world.approve("gemini", 1)
+        travelling = (await self.exchange.getPositions())["BTC"]["position"]
+        self.sandbox.clock.advance(10_000)
+        arrived = (await self.exchange.getPositions())["BTC"]["position"]
+        self.assertEqual([D("9.5")] * 3, [pending, travelling, arrived])
+
+    async def test_network_that_is_asked_for(self) -> None:
+        """A ticker without a usual network goes by the only one that the venue has for it."""
+        await self.exchange.connect()
+        address = await self.exchange.getCurrentAddress("USD")
+        self.assertEqual(self.sandbox.venue.funding.current_address("pool", "USD"), address)
+        self.assertNotEqual(address, await self.exchange.getNewAddress("USD"))
+
     async def test_deposit_is_known_by_its_transaction(self) -> None:
         """A deposit carries its address and the network's transaction id."""
         await self.exchange.connect()

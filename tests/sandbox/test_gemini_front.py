@@ -65,8 +65,8 @@ class FrontCase(TestCase):
     async def call(self, path: str, **fields: Any) -> tuple[int, Any]:
         return await self.post(path, self.headers(path, **fields))
 
-    async def get(self, path: str) -> tuple[int, Any]:
-        response = await treq.get(f"http://127.0.0.1:{self.port}{path}", pool=self.pool)
+    async def get(self, path: str, headers: Any = None) -> tuple[int, Any]:
+        response = await treq.get(f"http://127.0.0.1:{self.port}{path}", headers=headers, pool=self.pool)
         return response.code, json.loads(await response.content())
 
     async def order(self, **changes: Any) -> tuple[int, Any]:
@@ -140,6 +140,13 @@ class AccessTests(FrontCase):
         ):
             self.assertEqual((403, "MissingRole"), self.told(await self.call(path, key=key)))
         self.assertEqual([], self.sandbox.venue.open_orders("pool"))
+
+    async def test_networks(self) -> None:
+        """They are asked for by a GET that is signed, and told to who may withdraw."""
+        path = "/v2/network/btc"
+        self.assertEqual((200, {"token": "BTC", "network": ["bitcoin"]}), await self.get(path, self.headers(path)))
+        self.assertEqual((400, "MissingApikeyHeader"), self.told(await self.get(path)))
+        self.assertEqual((403, "MissingRole"), self.told(await self.get(path, self.headers(path, key="account-trader"))))
 
     async def test_rates(self) -> None:
         """Calls beyond the rate are refused with 429; the rate of transfers is far lower."""
