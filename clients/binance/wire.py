@@ -29,6 +29,8 @@ INTERVALS: Mapping[Period, str] = {"minute": "1m", "hour": "1h", "day": "1d"}
 #: Statuses of an order that trades no more and has not traded wholly.
 OVER = frozenset({"CANCELED", "EXPIRED", "EXPIRED_IN_MATCH", "REJECTED"})
 LIVE = frozenset({"NEW", "PARTIALLY_FILLED", "PENDING_NEW", "PENDING_CANCEL"})
+#: The filters that have a symbol's steps.
+NEEDED = frozenset({"PRICE_FILTER", "LOT_SIZE"})
 #: Order types whose price is a limit.
 LIMITS = frozenset({"LIMIT", "LIMIT_MAKER"})
 
@@ -70,19 +72,23 @@ def parts_of(id: str) -> tuple[str, str] | None:
 
 
 def market(info: Mapping[str, Any]) -> Market:
-    """``exchangeInfo``: the symbols that can be traded on spot."""
-    listings = [_listing(entry) for entry in info["symbols"] if entry.get("isSpotTradingAllowed", True) is True]
+    """``exchangeInfo``: the symbols that can be traded on spot. One that does not tell its steps is left out, not guessed."""
+    traded = [entry for entry in info["symbols"] if entry.get("isSpotTradingAllowed", True) is True]
+    listings = [_listing(entry, filters) for entry in traded if (filters := _filters(entry)).keys() >= NEEDED]
     return Market({each.contract: each for each in listings}, {each.symbol: each for each in listings})
 
 
-def _listing(entry: Mapping[str, Any]) -> Listing:
-    filters = {each["filterType"]: each for each in entry["filters"]}
-    prices, lots = filters.get("PRICE_FILTER", {}), filters.get("LOT_SIZE", {})
+def _filters(entry: Mapping[str, Any]) -> dict[str, Mapping[str, Any]]:
+    return {text(each["filterType"], "filterType"): each for each in entry["filters"]}
+
+
+def _listing(entry: Mapping[str, Any], filters: Mapping[str, Mapping[str, Any]]) -> Listing:
+    prices, lots = filters["PRICE_FILTER"], filters["LOT_SIZE"]
     values = filters.get("NOTIONAL") or filters.get("MIN_NOTIONAL") or {}
     instrument = Instrument(
         f"{text(entry['baseAsset'], 'baseAsset')}/{text(entry['quoteAsset'], 'quoteAsset')}",
-        _step(prices.get("tickSize", "0"), entry.get("quotePrecision", 8)),
-        _step(lots.get("stepSize", "0"), entry.get("baseAssetPrecision", 8)),
+        _step(prices["tickSize"], entry.get("quotePrecision", 8)),
+        _step(lots["stepSize"], entry.get("baseAssetPrecision", 8)),
         number(lots.get("minQty", "0"), "minQty"),
         number(values.get("minNotional", "0"), "minNotional"),
     )

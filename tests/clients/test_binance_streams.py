@@ -21,7 +21,7 @@ from clients.listings import Listing
 from clients.streamed_book import OutOfStep
 from clients.surroundings import Surroundings
 from model.instrument import Instrument
-from tests.clients.test_binance_wire import nonsense
+from tests.clients.nonsense import nonsense
 
 D = Decimal
 LISTING = Listing("BTCUSDT", Instrument("BTC/USDT"))

@@ -19,7 +19,7 @@ from clients.gemini.streams import Books, OrderEvents
 from clients.gemini.wire import changes, reading
 from clients.streamed_book import OutOfStep
 from clients.surroundings import Surroundings
-from tests.clients.test_binance_wire import nonsense
+from tests.clients.nonsense import nonsense
 from tests.clients.test_gemini_wire import EVENT, MARKET
 
 D = Decimal

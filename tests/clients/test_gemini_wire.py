@@ -19,7 +19,7 @@ from clients.gemini.places import Places
 from clients.gemini.signing import payload_of, sign, signed
 from clients.gemini.wire import reading
 from clients.http_link import exact_json
-from tests.clients.test_binance_wire import nonsense
+from tests.clients.nonsense import nonsense
 
 D = Decimal
 FIXTURES = Path(__file__).resolve().parents[3] / "shared" / "fixtures"

@@ -15,7 +15,7 @@ from clients.kraken.wire import Pair, reading
 from clients.streamed_book import OutOfStep
 from model.book import Book
 from model.instrument import Instrument
-from tests.clients.test_kraken_wire import nonsense
+from tests.clients.nonsense import nonsense
 
 D = Decimal
 

@@ -7,7 +7,6 @@ from pathlib import Path
 from typing import Any
 
 from hypothesis import given
-from hypothesis import strategies as st
 from twisted.trial.unittest import SkipTest, SynchronousTestCase
 
 from clients.errors import InvalidData, OutcomeUnknown, Reason, Refused, Retryable
@@ -15,7 +14,9 @@ from clients.kraken import history, wire
 from clients.kraken.faults import error_of
 from clients.kraken.places import Places
 from clients.kraken.signing import decode_secret, sign
-from clients.kraken.wire import Market, reading
+from clients.kraken.wire import reading
+from tests.clients import nonsense
+from tests.clients.nonsense import Payload
 
 D = Decimal
 FIXTURES = Path(__file__).resolve().parents[3] / "shared" / "fixtures"
@@ -67,17 +68,6 @@ ENTRY: dict[str, Any] = {
     "fee": "0.0001",
     "balance": "1.5",
 }
-
-nonsense = st.recursive(
-    st.none()
-    | st.booleans()
-    | st.integers()
-    | st.decimals()
-    | st.text(max_size=8)
-    | st.sampled_from(["NaN", "-1", "1e999999", "0"]),
-    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=5), inner, max_size=3),
-    max_leaves=6,
-)
 
 
 def fixture(path: str) -> Any:
@@ -243,40 +233,23 @@ class OrderAndHistoryTests(SynchronousTestCase):
             self.assertEqual((high, last, volume), (bar["high"], bar["close"], bar["volume"]))
 
 
-class NonsenseTests(SynchronousTestCase):
+def steps(pairs: Any, assets: Any = ASSETS) -> Any:
+    """What a market says of its contracts."""
+    found = [pair.instrument for pair in wire.market(assets, pairs).pairs.values()]
+    return [(each.tick, each.lot, each.min_quantity, each.min_value) for each in found]
+
+
+class NonsenseTests(nonsense.Nonsense):
     """Whatever comes: a named error, or numbers that are numbers."""
 
-    def check(self, call: Any, *arguments: Any) -> None:
-        """It is InvalidData, or every number in the result is finite and exact."""
-        try:
-            with reading("fuzz"):
-                result = call(*arguments)
-        except InvalidData:
-            return
-        self.check_numbers(result)
+    payloads = (
+        Payload(ORDER, lambda entry: wire.order("O1", entry, MARKET)),
+        Payload(TRADE, lambda entry: wire.fill("T1", entry, MARKET)),
+        Payload({"L1": ENTRY}, lambda entries: history.transactions(entries, MARKET, {})),
+        Payload({"XXBTZUSD": PAIR}, steps),
+    )
 
-    def check_numbers(self, value: Any) -> None:
-        """No float, no NaN, anywhere."""
-        if isinstance(value, dict):
-            for item in value.values():
-                self.check_numbers(item)
-        elif isinstance(value, list | tuple):
-            for item in value:
-                self.check_numbers(item)
-        else:
-            self.assertNotIsInstance(value, float)
-            if isinstance(value, Decimal):
-                self.assertTrue(value.is_finite())
-
-    @given(st.sampled_from([ORDER, TRADE, ENTRY]), st.data(), nonsense)
-    def test_one_field_spoiled(self, good: dict[str, Any], data: st.DataObject, bad: Any) -> None:
-        """Any one field replaced by anything."""
-        spoiled = {**good, data.draw(st.sampled_from(sorted(good))): bad}
-        self.check(wire.order, "O1", spoiled, MARKET)
-        self.check(wire.fill, "T1", spoiled, MARKET)
-        self.check(history.transactions, {"L1": spoiled}, MARKET, {})
-
-    @given(nonsense)
+    @given(nonsense.nonsense)
     def test_anything_at_all(self, bad: Any) -> None:
         """A payload that is something else altogether."""
         for call in (wire.positions, wire.orders):
@@ -287,12 +260,8 @@ class NonsenseTests(SynchronousTestCase):
         self.check(wire.positions, {"XXBT": {"balance": bad, "hold_trade": bad}}, MARKET)
         self.check(history.funding, bad)
         self.check(history.newest_first, bad)
-
-        def read_market(assets: Any, pairs: Any) -> Market:
-            return wire.market(assets, pairs)
-
-        self.check(read_market, bad, {"XXBTZUSD": PAIR})
-        self.check(read_market, ASSETS, {"XXBTZUSD": {**PAIR, "tick_size": bad, "lot_decimals": bad}})
+        self.check(steps, {"XXBTZUSD": PAIR}, bad)
+        self.check(steps, {"XXBTZUSD": {**PAIR, "tick_size": bad, "lot_decimals": bad}})
 
 
 class PlacesTests(SynchronousTestCase):

@@ -8,6 +8,7 @@ for all; exit code 1 if there was any trouble.
 
 import argparse
 import json
+import signal
 import sys
 import time
 import urllib.request
@@ -90,8 +91,15 @@ def _come_to_rest(pool: Running) -> None:
     tick = urllib.request.Request(pool.control + "/tick", json.dumps({"seconds": ARRIVED}).encode())
     with urllib.request.urlopen(tick, timeout=PATIENCE):
         pass
-    _until_none(lambda: pool.call("/api/transits"), "transfers are under way")
+    _until_none(lambda: _transits(pool), "transfers are under way")
     _until_none(pool.differences, "the pool's balances are not the venues'")
+
+
+def _transits(pool: Running) -> Any:
+    """What is under way, after a person has said of each transfer that the venues cannot make that it is not made."""
+    for task in pool.call("/api/tasks"):
+        pool.call(f"/api/tasks/{task['id']}", {"outcome": "cancel"})
+    return pool.call("/api/transits")
 
 
 def _until_none(look: Callable[[], Any], what: str) -> None:
@@ -153,6 +161,8 @@ def main(arguments: list[str]) -> int:
     venues = [name.strip() for name in chosen.venues.split(",")]
     if len(set(venues)) < 2 or not set(venues) <= set(CLIENTS):
         parser.error(f"--venues: at least two of {', '.join(CLIENTS)}")
+    # Ended from outside it ends its pool, too.
+    signal.signal(signal.SIGTERM, lambda _signal, _frame: sys.exit(1))
     began = time.monotonic()
     results = []
     for pair in pairs(venues):
