@@ -43,6 +43,11 @@ class TokenBucket:
         self._refill(now)
         self._level = min(self._level, left)
 
+    def left(self, now: float) -> float:
+        """What may be spent now; below zero where callers wait."""
+        self._refill(now)
+        return self._level
+
     def _refill(self, now: float) -> None:
         if self._at is not None:
             # A clock that steps back must not take tokens away.
@@ -56,6 +61,13 @@ class RateLimit:
     def __init__(self, clock: IReactorTime, bucket: TokenBucket | None) -> None:
         self._clock = clock
         self._bucket = bucket
+
+    @property
+    def share_left(self) -> float | None:
+        """How much of the whole budget may be spent now: 1 all of it, 0 nothing; None without a limit."""
+        if self._bucket is None:
+            return None
+        return max(0.0, self._bucket.left(self._clock.seconds())) / self._bucket.capacity
 
     def take(self, cost: float) -> "Deferred[None]":
         """Fires when ``cost`` may be spent; callers are served in the order of their calls."""

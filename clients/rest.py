@@ -4,6 +4,7 @@ How a request is signed, what it costs and what an answer means is each venue's 
 """
 
 from abc import abstractmethod
+from collections.abc import Mapping
 
 from twisted.internet.defer import Deferred
 from twisted.logger import Logger
@@ -11,6 +12,7 @@ from twisted.logger import Logger
 from clients.clock_skew import ClockSkew
 from clients.errors import ExchangeError
 from clients.http_link import HttpLink
+from clients.rate_limit import RateLimit
 from clients.surroundings import Surroundings
 
 
@@ -37,6 +39,10 @@ class VenueRest:
 
         :raises InvalidData: for an answer that is no time.
         """
+
+    def budgets(self) -> Mapping[str, RateLimit]:
+        """What is spent on calls, by a short name; nothing where no count is kept."""
+        return {}
 
     async def measure_skew(self) -> None:
         """Ask the venue for its time, and note how far it is from ours."""

@@ -111,6 +111,12 @@ class SpotClient(StreamingClient, Generic[ListingT, OrdersT, MoneyT]):
         """By how many seconds the venue's clock is ahead of ours; None while no difference can be proven."""
         return self._rest.skew.proven_offset
 
+    @property
+    def call_budgets(self) -> Mapping[str, float]:
+        """How much is left of each budget of calls that the venue gives us, as a share of all of it."""
+        shares = {name: limit.share_left for name, limit in self._rest.budgets().items()}
+        return {name: share for name, share in shares.items() if share is not None}
+
     async def _compare_clocks(self) -> None:
         await self._rest.measure_skew()
         skew = self._rest.skew

@@ -1,6 +1,7 @@
 """What Prometheus reads off the pool when it asks: nothing is kept for it, and nothing is worked out between two questions.
 
 Amounts are in the unit that the label ``ticker`` or ``currency`` names. What is not known has no sample, never a nought.
+Prometheus knows floats only, and nothing of these comes back into the pool.
 """
 
 from collections import Counter
@@ -71,6 +72,7 @@ GAUGES: Final[Mapping[str, About]] = {
     "input_bad": About("1 while it is too old, unsound or not known", ("input",)),
     "clock_skew_seconds": About("How far the venue's clock is ahead of ours", ("place", "venue")),
     "clock_skew_limit_seconds": About("max_clock_skew"),
+    "call_budget_left_ratio": About("What is left of a budget of calls at the venue", ("place", "venue", "budget")),
     "order_budget_left": About("Quotes that may be sent now"),
     "order_budget_limit": About("max_orders_per_minute"),
     "guard_tripped": About("1 while a guard holds the pool back", ("guard",)),
@@ -175,6 +177,8 @@ def _venues(pool: Pool) -> Iterator[Reading]:
     for place in PLACES:
         skew = getattr(parts.clients[place], "clock_offset", None)  # not every venue tells its time
         yield from _known("clock_skew_seconds", skew, place, parts.feeds[place].name)
+        for budget, share in getattr(parts.clients[place], "call_budgets", {}).items():  # nor do all count our calls
+            yield Reading("call_budget_left_ratio", share, (place, parts.feeds[place].name, budget))
     yield Reading("clock_skew_limit_seconds", float(parts.limits.max_clock_skew))
     yield Reading("order_budget_left", parts.quotes.budget.left)
     yield Reading("order_budget_limit", parts.quotes.budget.per_minute)

@@ -61,6 +61,9 @@ class BinanceRest(VenueRest):
         self._weight = RateLimit(clock, TokenBucket(budget.weight, budget.weight / 60))
         self._orders = RateLimit(clock, TokenBucket(budget.orders, budget.orders / budget.orders_seconds))
 
+    def budgets(self) -> Mapping[str, RateLimit]:
+        return {"weight": self._weight, "orders": self._orders}
+
     async def public(self, call: str, **query: str) -> Any:
         """The answer to a call that needs no key. Safe to repeat."""
         await self._weight.take(_weight(call, query))

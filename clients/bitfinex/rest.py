@@ -49,6 +49,9 @@ class BitfinexRest(VenueRest):
         self._has_limits = has_limits
         self._limits: dict[str, RateLimit] = {}
 
+    def budgets(self) -> Mapping[str, RateLimit]:
+        return self._limits
+
     async def public(self, call: str, kind: str = "", **query: str) -> Any:
         """The answer to a public call; ``kind``: which limit it counts to, where its path holds more. Safe to repeat."""
         await self._limit(kind or call).take(1.0)

@@ -46,6 +46,9 @@ class BitstampRest(VenueRest):
         self._silence = Silence(clock)
         self._limits = [RateLimit(clock, TokenBucket(*limit)) for limit in (PER_SECOND, PER_TEN_MINUTES)]
 
+    def budgets(self) -> Mapping[str, RateLimit]:
+        return dict(zip(("second", "ten minutes"), self._limits, strict=True))
+
     async def public(self, call: str, **query: str) -> Any:
         """The answer to a call that needs no key. Safe to repeat."""
         await self._wait()

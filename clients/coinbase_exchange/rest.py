@@ -61,6 +61,9 @@ class CoinbaseExchangeRest(VenueRest):
             RateLimit(clock, TokenBucket(*bucket)) for bucket in (PUBLIC, PRIVATE, FILLS_TOO)
         )
 
+    def budgets(self) -> Mapping[str, RateLimit]:
+        return {"public": self._public, "private": self._private, "fills": self._fills}
+
     async def public(self, call: str, parts: Mapping[str, str] | None = None, **query: str) -> Any:
         """The answer to a call that needs no key. Safe to repeat."""
         await self._public.take(1.0)

@@ -55,6 +55,9 @@ class GeminiRest(VenueRest):
         self._public, self._private = (RateLimit(clock, TokenBucket(*rate) if has_limits else None) for rate in (PUBLIC, PRIVATE))
         self._slow = {path: RateLimit(clock, TokenBucket(*rate) if has_limits else None) for path, rate in SLOW.items()}
 
+    def budgets(self) -> Mapping[str, RateLimit]:
+        return {"public": self._public, "private": self._private, **self._slow}
+
     async def public(self, path: str, **query: str) -> Any:
         """The answer to a GET. Safe to repeat."""
         await self._public.take(1.0)

@@ -53,6 +53,9 @@ class KrakenRest(VenueRest):
         self._private = RateLimit(clock, TokenBucket(*limits[0]) if limits else None)
         self._trading = RateLimit(clock, TokenBucket(*limits[1]) if limits else None)
 
+    def budgets(self) -> Mapping[str, RateLimit]:
+        return {"public": self._public, "private": self._private, "trading": self._trading}
+
     async def public(self, call: str, **query: str) -> Any:
         """``result`` of a public call. Safe to repeat."""
         await self._public.take(1.0)

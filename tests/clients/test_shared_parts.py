@@ -134,6 +134,17 @@ class RateLimitTests(SynchronousTestCase):
         """A budget that never refills would wait for ever."""
         self.assertRaises(ValueError, TokenBucket, 1.0, 0.0)
 
+    def test_share_left(self) -> None:
+        """All of it at first, nothing while callers wait, and half when half is refilled; none where there is no limit."""
+        clock = Clock()
+        limit = RateLimit(clock, TokenBucket(10.0, 1.0))
+        self.assertEqual(limit.share_left, 1)
+        limit.charge(12)
+        self.assertEqual(limit.share_left, 0)
+        clock.advance(7)
+        self.assertEqual(limit.share_left, 0.5)
+        self.assertIsNone(RateLimit(clock, None).share_left)
+
 
 class ClockSkewTests(SynchronousTestCase):
     """:class:`ClockSkew`."""

@@ -10,10 +10,14 @@ from typing import Any, ClassVar
 import attrs
 from twisted.internet import reactor as process_reactor
 from twisted.internet.defer import Deferred
+from twisted.internet.protocol import Factory, Protocol
 from twisted.internet.task import deferLater
 
 from model.decision import Decision, Transfer
 from optimizer.decide import decide
+from runtime import wiring
+from runtime.notify import MOST_WAITING
+from runtime.secrets import Secret
 from sandbox.faults import Kind
 from tests.hazards.world import PRICE, SELL, D
 from tests.ops.observed import ObservedCase, shows
@@ -91,6 +95,26 @@ class HedgeAlerts(ObservedCase):
         self.customer(SELL, "0.05")
         child = await self.until(lambda: self.pool.parts.desks["source"].children(), "the order is sent")
         child[0].inputs.lost()  # its time-out, which would take as long as a venue may
+
+
+class DeafPeople(ObservedCase):
+    """Whoever takes the messages never answers."""
+
+    async def test_the_pool_goes_on(self) -> None:
+        """A thousand notices for a server that hangs: customers are served, and their fills covered, as if nothing was."""
+        port = reactor.listenTCP(0, Factory.forProtocol(Protocol), interface="127.0.0.1")
+        self.addCleanup(port.stopListening)
+        url = Secret(f"http://127.0.0.1:{port.getHost().port}/")
+        config = attrs.evolve(self.config, notices=attrs.evolve(self.config.notices, url=url))
+        notifier = wiring.notifier(config, self.surroundings)
+        self.addCleanup(notifier.close)
+        for _ in range(1000):
+            notifier.notify("halted", "nobody hears this")
+        self.customer(SELL, "0.05")
+        await self.until_covered()
+        await self.until_quoted()
+        (post,) = notifier.posts
+        self.assertEqual((post.outcomes["sent"], post.outcomes["failed"], post.waiting), (0, 0, MOST_WAITING))
 
 
 class ExposureAlerts(ObservedCase):

@@ -70,7 +70,11 @@ class RuleTests(TestCase):
 class NameTests(ObservedCase):
     """With the numbers of a real pool."""
 
-    changes: ClassVar[Mapping[str, str]] = {"limits.max_loss_per_day": "20", "trader.max_exposure": "0.02"}
+    changes: ClassVar[Mapping[str, str]] = {
+        "limits.max_loss_per_day": "20",
+        "trader.max_exposure": "0.02",
+        "source_connection.tier": "pro",
+    }
 
     async def test_every_metric_is_told(self) -> None:
         """Rules and dashboard ask for nothing that the pool does not tell; and what it may tell, it does."""
