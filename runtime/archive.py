@@ -11,6 +11,7 @@ import io
 import json
 import os
 import tarfile
+import zlib
 from collections.abc import Callable, Mapping
 from datetime import datetime
 from pathlib import Path
@@ -92,7 +93,7 @@ def unpack(file: Path, folder: Path, progress: Progress) -> Unpacked:
             _write(file.open("rb"), to, file.stat().st_size, progress)
             return Unpacked(to, None)
         return Unpacked(to, _unpack(file, to, progress))
-    except (tarfile.TarError, EOFError, gzip.BadGzipFile, KeyError, ValueError, TypeError) as error:
+    except (tarfile.TarError, EOFError, gzip.BadGzipFile, zlib.error, KeyError, ValueError, TypeError) as error:
         raise CannotDo(f"{file} is damaged, or no backup: {str(error) or type(error).__name__}") from None
     except OSError as error:
         raise CannotDo(f"{file} cannot be read: {error.strerror or error}") from None
@@ -110,6 +111,10 @@ def sum_file(file: Path) -> Path:
 
 
 def _unpack(file: Path, to: Path, progress: Progress) -> Manifest:
+    with gzip.open(file) as content:
+        # To its end, where gzip's own checksum is: tar stops reading before it.
+        while content.read(_PIECE):
+            pass
     with tarfile.open(file, "r:gz") as tar:
         manifest = _manifest(_member(tar, _MANIFEST).read())
         config = hashlib.sha256(_member(tar, _CONFIG).read()).hexdigest()

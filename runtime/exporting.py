@@ -121,7 +121,7 @@ async def _pour(
     history.open()
     try:
         if wanted.table == "pnl":
-            export, pages = Export((PnlLine,)), _days(history, config.settings(ZERO, ZERO), since, until, progress)
+            export, pages = Export((PnlLine,)), days(history, config.settings(ZERO, ZERO), since, until, progress)
         else:
             export = EXPORTS[wanted.table]
             assert export.past is not None
@@ -149,7 +149,7 @@ async def pages_between(
             return
 
 
-async def _days(history: SqlHistory, settings: Settings, since: int, until: int, progress: Progress) -> AsyncIterator[list[Any]]:
+async def days(history: SqlHistory, settings: Settings, since: int, until: int, progress: Progress) -> AsyncIterator[list[Any]]:
     """The days of a time, newest first; each one's closing balances are the opening ones of the day after it."""
     closing: Balances | None = None
     last, first = ((moment // DAY) * DAY for moment in (until - 1, since))
