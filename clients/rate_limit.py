@@ -29,10 +29,10 @@ class TokenBucket:
         self._level = self.capacity
 
     def reserve(self, cost: float, now: float) -> float:
-        """Take ``cost`` tokens; the seconds to wait before acting on it."""
+        """Take ``cost`` tokens; the seconds to wait before acting on it. What costs nothing waits for nobody."""
         self._refill(now)
         self._level -= cost
-        return max(0.0, -self._level / self.rate)
+        return max(0.0, -self._level / self.rate) if cost else 0.0
 
     def exhaust(self, now: float) -> None:
         """The venue says that we are over: believe it rather than our own count."""

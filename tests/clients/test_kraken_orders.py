@@ -147,6 +147,16 @@ class OrderTests(RestCase):
         self.around.clock.pump([0.5] * LOOKS)
         self.failureResultOf(cancelled, OutcomeUnknown)
 
+    def test_cancels_wait_for_no_history(self) -> None:
+        """Histories that wait for their turn hold back neither a cancel nor an order: those have a budget of their own."""
+        self.rest = KrakenRest(self.key, SECRET, "http://127.0.0.1:1", self.around.surroundings(), "starter")
+        self.orders = Orders(self.rest, MARKET, self.around.clock, lambda _id: 0.0)
+        self.script |= {"CancelOrder": {"count": 1}, "AddOrder": {"txid": ["O1"]}, "Ledgers": {"ledger": {}, "count": 0}}
+        ledgers = [self.run_coroutine(self.rest.private("Ledgers")) for _ in range(20)]
+        self.assertNoResult(ledgers[-1])
+        self.assertTrue(self.result(self.orders.cancel("O1")))
+        self.assertEqual("O1", self.result(self.place()))
+
     def test_lost_cancel(self) -> None:
         """A cancel without an answer is unknown."""
         self.script["CancelOrder"] = SILENCE

@@ -1,6 +1,7 @@
 """Nonces, rate budgets, clock skew, closed venues."""
 
 from datetime import UTC, datetime, timedelta
+from importlib import import_module
 from typing import Any
 
 from hypothesis import given
@@ -11,6 +12,7 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from clients.clock_skew import ClockSkew
 from clients.closed import CLOSED
+from clients.interface import ExchangeClient
 from clients.nonce import NonceLane, lane_of
 from clients.rate_limit import RateLimit, TokenBucket
 
@@ -99,7 +101,11 @@ class RateLimitTests(SynchronousTestCase):
         acted: list[tuple[float, float]] = []
         for pause, cost in calls:
             now += pause
-            acted.append((now + bucket.reserve(cost, now), cost))
+            wait = bucket.reserve(cost, now)
+            if cost:
+                acted.append((now + wait, cost))
+            else:
+                self.assertEqual(0.0, wait)
         counter, last = 0.0, 0.0
         for moment, cost in acted:
             self.assertGreaterEqual(moment, last - 1e-9)
@@ -117,6 +123,13 @@ class RateLimitTests(SynchronousTestCase):
         self.assertNoResult(waiting)
         clock.advance(0.2)
         self.successResultOf(waiting)
+
+    def test_what_costs_nothing_waits_for_nobody(self) -> None:
+        """A cancel that has a budget of its own goes out while the pages of a history wait for theirs."""
+        limit = RateLimit(Clock(), TokenBucket(2.0, 1.0))
+        limit.charge(20.0)
+        self.assertNoResult(limit.take(1.0))
+        self.successResultOf(limit.take(0.0))
 
     def test_the_venue_knows_better(self) -> None:
         """After a refusal the budget is empty, whatever we had counted."""
@@ -187,4 +200,5 @@ class ClosedTests(SynchronousTestCase):
         self.assertIn("coinsetter", CLOSED)
         for name, sentence in CLOSED.items():
             self.assertEqual(name.lower(), name)
-            self.assertIn("clients.kraken.Kraken", sentence)
+            module, _, client = sentence.rpartition(" use ")[2].rpartition(".")
+            self.assertTrue(issubclass(getattr(import_module(module), client), ExchangeClient), sentence)
