@@ -7,6 +7,7 @@
 #   make matrix  a pool between each two native clients, books compared (a quarter of an hour; VENUES=a,b DURATION=20)
 #   make soak   24 hours of the sandbox's time at 60 times the speed, and whether anything grows (HOURS=24 SPEED=60)
 #   make chaos  kill the pool 200 times and compare it with the truth (KILLS=20 SEED=7 POSTGRES=own ...)
+#   make docs  build the site in docs/ as HTML, into build/docs
 #   make lock   refresh the locks (UPGRADE=--upgrade for newer versions)
 #   make package  build wheel and sdist into dist/   make audit  look for known vulnerabilities of the dependencies
 
@@ -26,7 +27,7 @@ INSTALL := $(PYTHON) -m pip --python $(BIN)/python install --disable-pip-version
 COMPILE := $(BIN)/uv pip compile --quiet --generate-hashes --no-emit-index-url --no-emit-find-links --python-version 3.11 \
 	--custom-compile-command "make lock" $(UPGRADE)
 
-.PHONY: setup setup-test run test lint format bench bench-long bench-arena soak chaos matrix audit lock package clean
+.PHONY: setup setup-test run test lint format bench bench-long bench-arena soak chaos matrix audit docs lock package clean
 
 setup: .venv/run.stamp
 
@@ -72,6 +73,11 @@ matrix: .venv/test.stamp
 
 audit: .venv/lock.stamp
 	.ci/audit
+
+# -W: a warning is a mistake. The reference is made from the code, so it is read anew each time (-E).
+docs: .venv/test.stamp
+	$(BIN)/python -m sphinx -q -W -E docs build/docs
+	@echo "open build/docs/index.html"
 
 lock: .venv/lock.stamp
 	$(COMPILE) requirements/test.in --output-file requirements/test.txt

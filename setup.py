@@ -42,8 +42,8 @@ setup(
         "postgres": ["psycopg[binary]>=3.3"],
         "ccxt": ["ccxt>=4.5.90"],
         "apprise": ["apprise>=1.9"],
-        "docs": ["sphinx>=8", "furo>=2024.8"],
-        "test": needed("test"),
+        "docs": needed("docs"),
+        "test": [*needed("docs"), *needed("test")],
     },
     entry_points={"console_scripts": ["ilp = ilp:main"]},
 )
