@@ -13,7 +13,8 @@ from clients.bitfinex.book import CheckedBook, javascript
 from clients.bitfinex.wire import reading
 from clients.errors import InvalidData
 from clients.streamed_book import OutOfStep
-from tests.clients.test_bitfinex_wire import MARKET, nonsense
+from tests.clients.nonsense import nonsense
+from tests.clients.test_bitfinex_wire import MARKET
 
 D = Decimal
 LISTING = MARKET.contracts["LTC/USDT"]

@@ -12,8 +12,8 @@ from twisted.trial.unittest import SkipTest, SynchronousTestCase
 from clients.bitfinex import history, symbols, wire
 from clients.bitfinex.client_ids import numbers
 from clients.bitfinex.symbols import step_of
-from clients.bitfinex.wire import reading
-from clients.errors import ExchangeError, InvalidData
+from tests.clients import nonsense
+from tests.clients.nonsense import Payload
 
 D = Decimal
 FIXTURES = Path(__file__).resolve().parents[3] / "shared" / "fixtures"
@@ -59,17 +59,6 @@ MOVEMENT: list[Any] = [
     *(D("-0.00135"), None, None, "bc1qsomewhere", None, None, None, "DESTINATION_TX", None),
 ]
 WALLET: list[Any] = ["exchange", "UST", D("1.5"), 0, D("1.25"), None, None]
-
-nonsense = st.recursive(
-    st.none()
-    | st.booleans()
-    | st.integers()
-    | st.decimals()
-    | st.text(max_size=8)
-    | st.sampled_from(["NaN", "-1", "1e999999", "0", "٣", 0, -1, 10**40, D("1e-40"), D("1e40")]),
-    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=5), inner, max_size=3),
-    max_leaves=6,
-)
 
 
 def fixture(path: str) -> Any:
@@ -238,45 +227,18 @@ class OrderAndHistoryTests(SynchronousTestCase):
         self.assertEqual([D("0.0019"), D("0.0018")], [wire.fees(summary, quote)["taker"] for quote in ("USDT", "USD")])
 
 
-class NonsenseTests(SynchronousTestCase):
+class NonsenseTests(nonsense.Nonsense):
     """Whatever comes: a named error, or numbers that are numbers."""
 
-    def check(self, call: Any, *arguments: Any) -> None:
-        """It is a named error, or every number in the result is finite and exact."""
-        try:
-            with reading("fuzz"):
-                result = call(*arguments)
-        except (InvalidData, ExchangeError):
-            return
-        self.check_numbers(result)
+    payloads = (
+        Payload(ORDER, lambda entry: wire.order(entry, MARKET)),
+        Payload([ORDER], lambda entries: list(wire.orders(entries, MARKET))),
+        Payload(TRADE, lambda entry: wire.fill(entry, MARKET)),
+        Payload(MOVEMENT, lambda entry: history.movement(entry, MARKET.names)),
+        Payload([WALLET], lambda told: wire.positions(told, MARKET.names)[0]),
+    )
 
-    def check_numbers(self, value: Any) -> None:
-        """No float, no NaN, anywhere; quantities and prices are not negative."""
-        if isinstance(value, dict):
-            for name, item in value.items():
-                self.check_numbers(item)
-                if name in ("price", "quantity", "quantity_left"):
-                    self.assertGreaterEqual(item, 0)
-        elif isinstance(value, list | tuple):
-            for item in value:
-                self.check_numbers(item)
-        else:
-            self.assertNotIsInstance(value, float)
-            if isinstance(value, Decimal):
-                self.assertTrue(value.is_finite())
-
-    @given(st.sampled_from([ORDER, TRADE, MOVEMENT, WALLET]), st.data(), nonsense)
-    def test_one_place_spoiled(self, good: list[Any], data: st.DataObject, bad: Any) -> None:
-        """Any one place replaced by anything, or the array cut short."""
-        place = data.draw(st.integers(0, len(good) - 1))
-        for spoiled in ([*good[:place], bad, *good[place + 1 :]], good[:place], [*good, bad]):
-            self.check(wire.order, spoiled, MARKET)
-            self.check(wire.orders, [spoiled], MARKET)
-            self.check(wire.fill, spoiled, MARKET)
-            self.check(history.movement, spoiled, MARKET.names)
-            self.check(lambda told: wire.positions([told], MARKET.names)[0], spoiled)
-
-    @given(nonsense)
+    @given(nonsense.nonsense)
     def test_anything_at_all(self, bad: Any) -> None:
         """A payload that is something else altogether."""
         for call in (wire.book, wire.level, wire.submitted, lambda told: wire.fees(told, "USD")):
@@ -291,7 +253,7 @@ class NonsenseTests(SynchronousTestCase):
         self.check(wire.book, [[bad, bad, bad]])
         self.check(wire.level, [bad, 1, bad])
 
-    @given(st.integers(0, 2), nonsense)
+    @given(st.integers(0, 2), nonsense.nonsense)
     def test_spoiled_market(self, part: int, bad: Any) -> None:
         """Lists that are none, or hold something else."""
         for wrong in (bad, [bad], [[bad, bad]], [["BTCUST", bad]], [["BTCUST", [None, None, None, bad]]], [["BITCOIN", [bad]]]):

@@ -22,7 +22,8 @@ from clients.listings import Listing
 from clients.streamed_book import OutOfStep
 from clients.surroundings import Surroundings
 from model.instrument import Instrument
-from tests.clients.test_bitstamp_wire import FILLED, ORDERED, nonsense
+from tests.clients.nonsense import nonsense
+from tests.clients.test_bitstamp_wire import FILLED, ORDERED
 
 D = Decimal
 LISTING, OTHER = Listing("ethusdt", Instrument("ETH/USDT")), Listing("btcusd", Instrument("BTC/USD"))

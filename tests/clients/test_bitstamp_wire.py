@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import Any
 
 from hypothesis import given
-from hypothesis import strategies as st
 from twisted.trial.unittest import SkipTest, SynchronousTestCase
 
 from clients.bitstamp import executions, history, wire
@@ -16,8 +15,9 @@ from clients.bitstamp.currencies import currencies
 from clients.bitstamp.faults import Trouble, WrongTime, error_of, trouble_in
 from clients.bitstamp.places import Places
 from clients.bitstamp.signing import FORM, headers, is_sealed, sign
-from clients.bitstamp.wire import reading
-from clients.errors import InvalidData, OutcomeUnknown, Reason, Refused, Retryable
+from clients.errors import OutcomeUnknown, Reason, Refused, Retryable
+from tests.clients import nonsense
+from tests.clients.nonsense import Payload
 
 D = Decimal
 FIXTURES = Path(__file__).resolve().parents[3] / "shared" / "fixtures"
@@ -150,17 +150,6 @@ COIN: dict[str, Any] = {
         }
     ],
 }
-
-nonsense = st.recursive(
-    st.none()
-    | st.booleans()
-    | st.integers()
-    | st.decimals()
-    | st.text(max_size=8)
-    | st.sampled_from(["NaN", "-1", "1e999999", "0", "٣", "None"]),
-    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=5), inner, max_size=3),
-    max_leaves=6,
-)
 
 
 def fixture(path: str) -> Any:
@@ -446,51 +435,36 @@ class OrderAndHistoryTests(SynchronousTestCase):
         self.assertEqual([], self.postings({**DEPOSIT, "xrp": "0.00", "note": "nothing", "eur": "None"}))
 
 
-class NonsenseTests(SynchronousTestCase):
+def postings(row: Any) -> Any:
+    """What a row of the history has done."""
+    return history.postings(row, ["BTC", "USD", "XRP"], history.Journeys({}, {}))
+
+
+def steps(entry: Any) -> Any:
+    """What a market says of its contracts."""
+    found = [listing.instrument for listing in wire.market([entry]).contracts.values()]
+    return [(each.tick, each.lot, each.min_quantity, each.min_value) for each in found]
+
+
+class NonsenseTests(nonsense.Nonsense):
     """Whatever comes: a named error, or numbers that are numbers."""
 
-    def check(self, call: Any, *arguments: Any) -> None:
-        """It is InvalidData, or every number in the result is finite and exact."""
-        try:
-            with reading("fuzz"):
-                result = call(*arguments)
-        except InvalidData:
-            return
-        self.check_numbers(result)
+    payloads = (
+        Payload(ORDER, wire.order),
+        Payload(STATUS, lambda entry: wire.order_status(entry, None)),
+        Payload(STATUS, lambda entry: wire.order_status(entry, wire.order(ORDER))),
+        Payload(TRADE, wire.fill),
+        Payload(ORDERED, lambda event: executions.order("order_changed", event, LISTING)),
+        Payload(FILLED, lambda event: executions.fill(event, LISTING)),
+        Payload(DEPOSIT, postings),
+        Payload(WITHDRAWAL, postings),
+        Payload(LISTED, steps),
+    )
 
-    def check_numbers(self, value: Any) -> None:
-        """No float, no NaN, anywhere."""
-        if isinstance(value, dict):
-            for item in value.values():
-                self.check_numbers(item)
-        elif isinstance(value, list | tuple):
-            for item in value:
-                self.check_numbers(item)
-        else:
-            self.assertNotIsInstance(value, float)
-            if isinstance(value, Decimal):
-                self.assertTrue(value.is_finite())
-
-    @given(st.sampled_from([ORDER, STATUS, TRADE, DEPOSIT, WITHDRAWAL, ORDERED, FILLED]), st.data(), nonsense)
-    def test_one_field_spoiled(self, good: dict[str, Any], data: st.DataObject, bad: Any) -> None:
-        """Any one field replaced by anything, or missing."""
-        name = data.draw(st.sampled_from(sorted(good)))
-        for spoiled in ({**good, name: bad}, {key: value for key, value in good.items() if key != name}):
-            self.check(wire.order, spoiled)
-            self.check(wire.order_status, spoiled, None)
-            self.check(wire.order_status, spoiled, wire.order(ORDER))
-            self.check(wire.fill, spoiled)
-            self.check(executions.order, "order_changed", spoiled, LISTING)
-            self.check(executions.fill, spoiled, LISTING)
-            self.check(lambda row: self.postings(row), spoiled)
-
-    def postings(self, row: Any) -> Any:
-        return history.postings(row, ["BTC", "USD", "XRP"], history.Journeys({}, {}))
-
-    @given(nonsense)
+    @given(nonsense.nonsense)
     def test_anything_at_all(self, bad: Any) -> None:
         """A payload that is something else altogether."""
-        for call in (wire.positions, wire.depth, wire.order, wire.fill, self.postings):
+        for call in (wire.positions, wire.depth, wire.order, wire.fill, postings):
             self.check(call, bad)
         self.check(wire.candles, bad, "LTC/USDT", "day")
         self.check(
@@ -508,7 +482,7 @@ class NonsenseTests(SynchronousTestCase):
             {**LISTED, "minimum_order_value": bad},
             {**LISTED, "base_currency": bad},
         ):
-            self.check(lambda info: wire.market([info]) and None, entry)
+            self.check(steps, entry)
         self.check(lambda coins: currencies(coins, {}) and None, bad)
         self.check(lambda coins: currencies(coins, {}) and None, [{**COIN, "networks": [bad]}])
         self.check(lambda entry: history.journeys([entry], [entry]) and None, {**REQUEST, **ARRIVAL, "txid": bad, "amount": bad})

@@ -1,17 +1,14 @@
 """Nonsense from Coinbase Exchange, which must never become a number."""
 
-from decimal import Decimal
 from typing import Any
 
 from hypothesis import given
-from hypothesis import strategies as st
-from twisted.trial.unittest import SynchronousTestCase
 
 from clients.coinbase_exchange import history, wire
 from clients.coinbase_exchange.executions import Executions
 from clients.coinbase_exchange.networks import networks
-from clients.coinbase_exchange.wire import reading
-from clients.errors import InvalidData
+from tests.clients import nonsense
+from tests.clients.nonsense import Payload
 from tests.clients.test_coinbase_exchange_wire import (
     CURRENCY,
     DEPOSIT,
@@ -25,79 +22,47 @@ from tests.clients.test_coinbase_exchange_wire import (
     WITHDRAWAL,
 )
 
-nonsense = st.recursive(
-    st.none()
-    | st.booleans()
-    | st.integers()
-    | st.decimals()
-    | st.text(max_size=8)
-    | st.sampled_from(["NaN", "-1", "1e999999", "0", "٣", "2016-12-08T20:02:28.53864Z", "2016-12-08"]),
-    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=5), inner, max_size=3),
-    max_leaves=6,
-)
+
+def heard(*messages: Any) -> Any:
+    """What the last of them was heard as."""
+    executions = Executions()
+    news = [executions.hear(message) for message in messages][-1]
+    return [news.order or {}, news.fill or {}]
 
 
-class NonsenseTests(SynchronousTestCase):
+def steps(product: Any) -> Any:
+    """What a market says of its contracts."""
+    found = [each.instrument for each in wire.market([product]).contracts.values()]
+    return [(each.tick, each.lot, each.min_quantity, each.min_value) for each in found]
+
+
+def travelling(currency: Any) -> Any:
+    """The steps of what is withdrawn."""
+    found = list(networks([currency], {}).instruments().values())
+    return [(each.tick, each.lot, each.min_quantity, each.min_value) for each in found]
+
+
+class NonsenseTests(nonsense.Nonsense):
     """Whatever comes: a named error, or numbers that are numbers."""
 
-    def check(self, call: Any, *arguments: Any) -> None:
-        """It is InvalidData, or every number in the result is finite and exact."""
-        try:
-            with reading("fuzz"):
-                result = call(*arguments)
-        except InvalidData:
-            return
-        self.check_numbers(result)
+    payloads = (
+        Payload(ORDER, wire.order),
+        Payload(FILL, wire.fill),
+        Payload(RECEIVED, heard),
+        Payload([RECEIVED, MATCH], lambda messages: heard(*messages)),
+        Payload([RECEIVED, MATCH, DONE], lambda messages: heard(*messages)),
+        Payload([RECEIVED, DONE], lambda messages: heard(*messages)),
+        Payload(ENTRY, lambda entry: history.posting("LTC", entry) or {}),
+        Payload(DEPOSIT, history.transfer),
+        Payload(WITHDRAWAL, history.transfer),
+        Payload(PRODUCT, steps),
+        Payload(CURRENCY, travelling),
+    )
 
-    def check_numbers(self, value: Any) -> None:
-        """No float, no NaN, anywhere."""
-        if isinstance(value, dict):
-            for item in value.values():
-                self.check_numbers(item)
-        elif isinstance(value, list | tuple):
-            for item in value:
-                self.check_numbers(item)
-        else:
-            self.assertNotIsInstance(value, float)
-            if isinstance(value, Decimal):
-                self.assertTrue(value.is_finite())
-
-    def heard(self, *messages: Any) -> Any:
-        """What the last of them was heard as."""
-        executions = Executions()
-        news = [executions.hear(message) for message in messages][-1]
-        return [news.order or {}, news.fill or {}]
-
-    @given(st.sampled_from([ORDER, FILL, RECEIVED, MATCH, DONE, ENTRY, DEPOSIT, WITHDRAWAL]), st.data(), nonsense)
-    def test_one_field_spoiled(self, good: dict[str, Any], data: st.DataObject, bad: Any) -> None:
-        """Any one field replaced by anything."""
-        spoiled = {**good, data.draw(st.sampled_from(sorted(good))): bad}
-        self.check(wire.order, spoiled)
-        self.check(wire.fill, spoiled)
-        self.check(self.heard, RECEIVED, spoiled)
-        self.check(self.heard, spoiled, MATCH, DONE)
-        self.check(lambda entry: history.posting("LTC", entry) or {}, spoiled)
-        self.check(history.transfer, spoiled)
-        self.check(history.deposit_address, spoiled, "LTC", "litecoin")
-
-    @given(st.sampled_from([PRODUCT, CURRENCY]), st.data(), nonsense)
-    def test_market_spoiled(self, good: dict[str, Any], data: st.DataObject, bad: Any) -> None:
-        """Steps of zero or less, names that are none: no listing, or one with steps."""
-        spoiled = {**good, data.draw(st.sampled_from(sorted(good))): bad}
-
-        def steps() -> Any:
-            if good is PRODUCT:
-                found = [each.instrument for each in wire.market([spoiled]).contracts.values()]
-            else:
-                found = list(networks([spoiled], {}).instruments().values())
-            return [(each.tick, each.lot, each.min_quantity, each.min_value) for each in found]
-
-        self.check(steps)
-
-    @given(nonsense)
+    @given(nonsense.nonsense)
     def test_anything_at_all(self, bad: Any) -> None:
         """A payload that is something else altogether."""
-        for call in (wire.order, wire.fill, wire.positions, wire.accounts, wire.depth, wire.fees, history.transfer, self.heard):
+        for call in (wire.order, wire.fill, wire.positions, wire.accounts, wire.depth, wire.fees, history.transfer, heard):
             self.check(call, bad)
         self.check(wire.candle, bad, "LTC/USD", "day")
         self.check(wire.candle, [86400, bad, bad, bad, bad, bad], "LTC/USD", "day")

@@ -23,7 +23,7 @@ from clients.listings import Listing
 from clients.streamed_book import OutOfStep
 from clients.surroundings import Surroundings
 from model.instrument import Instrument
-from tests.clients.test_coinbase_exchange_nonsense import nonsense
+from tests.clients.nonsense import nonsense
 from tests.clients.test_coinbase_exchange_wire import DONE, FILL, MATCH, ORDER, RECEIVED
 
 D = Decimal
