@@ -6,7 +6,9 @@ from random import Random
 from typing import Any
 
 from twisted.internet import reactor
-from twisted.internet.task import Clock
+from twisted.internet.defer import Deferred
+from twisted.internet.task import Clock, deferLater
+from twisted.trial.unittest import TestCase
 
 from clients.gemini import Gemini
 from clients.surroundings import Surroundings
@@ -65,3 +67,45 @@ class SandboxGemini:
         surroundings = Surroundings(reactor, clock, Random(1))
         key = {"id": KEY, "secret": SECRET, "endpoint": f"http://127.0.0.1:{self.port}"} | options
         return Gemini(**key, surroundings=surroundings)
+
+
+class GeminiCase(TestCase):
+    """A client of a sandbox Gemini, and all that it tells."""
+
+    async def setUp(self) -> None:  # type: ignore[override]  # trial awaits it
+        self.sandbox = SandboxGemini()
+        await self.sandbox.open()
+        self.addCleanup(self.sandbox.front.stop)
+        self.exchange = self.sandbox.client(options={"audit": "1"})
+        self.addCleanup(self.exchange.disconnect)
+        self.told: dict[str, list[Any]] = {name: [] for name in ("connect", "disconnect", "book", "order", "trade")}
+        for name, heard in self.told.items():
+            self.exchange.on(name, lambda *arguments, heard=heard: heard.append(arguments[-1]))
+
+    async def until(self, condition: Any, what: str) -> None:
+        """Wait for it, five seconds at most."""
+        for _ in range(250):
+            if condition():
+                return
+            await deferLater(reactor, 0.02)
+        self.fail(f"waited for {what}")
+
+    async def following(self) -> None:
+        """Connected, with the book in step."""
+        await self.exchange.connect()
+        await self.exchange.getOrderBook(CONTRACT)
+        await self.until(lambda: self.exchange.bookAsOf(CONTRACT), "the book")
+
+    def bid(self, price: int = 49_000, **options: Any) -> "Deferred[str]":
+        return self.exchange.placeOrder(CONTRACT, Decimal("0.1"), Decimal(price), "BUY", client_id="ilp-7", **options)
+
+    async def failure(self, deferred: "Deferred[Any]", *kinds: type[Exception]) -> Any:
+        """The error, of one of ``kinds``, with which it fails."""
+        try:
+            result = await deferred
+        except kinds as error:
+            return error
+        return self.fail(f"did not fail: {result!r}")
+
+    def best_bids(self) -> list[Decimal]:
+        return [level["price"] for level in self.told["book"][-1]["bids"]][:2]
