@@ -25,7 +25,7 @@ _SANDBOX = {
     "target_balance": "HUF 54000000, BTC 1.1",
     "btc_delay": "150",
     "fiat_delay": "300",
-    "approval": "45",
+    "approval": "90",
 }
 
 
