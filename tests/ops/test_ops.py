@@ -11,6 +11,7 @@ from typing import ClassVar
 from unittest import SkipTest, TestCase
 
 import yaml
+from prometheus_client import CollectorRegistry, generate_latest
 
 from runtime.gauges import GAUGES
 from runtime.metrics import AROUND
@@ -61,6 +62,14 @@ class RuleTests(TestCase):
             )
         self.assertEqual(done.returncode, 0, done.stdout + done.stderr)
 
+    def test_the_example_is_a_config(self) -> None:
+        """Prometheus understands what we tell people to give it."""
+        if PROMTOOL is None:
+            raise SkipTest("there is no promtool: apt-get install prometheus")
+        command = [PROMTOOL, "check", "config", "--syntax-only", str(RULES.with_name("prometheus.yml"))]
+        done = subprocess.run(command, capture_output=True, text=True, check=False)
+        self.assertEqual(done.returncode, 0, done.stdout + done.stderr)
+
     def test_the_dashboard_is_that_of_its_table(self) -> None:
         """The file is what its table makes: python ops/grafana/make_dashboard.py."""
         made = runpy.run_path(str(DASHBOARD.with_name("make_dashboard.py")))
@@ -86,7 +95,17 @@ class NameTests(ObservedCase):
         for word in words_of(asked):
             if word.startswith(("ilp_", "process_", "up")) and word not in told:
                 self.assertIn(word, SELDOM, f"{word} is asked for and never told")
+        self.assertEqual(lint(self.registry), "")
         self.assertEqual({name for name in {**GAUGES, **AROUND} if f"ilp_{name}" not in told} - SELDOM_READ, set())
+
+
+def lint(registry: CollectorRegistry) -> str:
+    """What promtool finds against the names and the texts of what is told; nothing where there is no promtool."""
+    if PROMTOOL is None:
+        return ""
+    told = generate_latest(registry).decode()
+    done = subprocess.run([PROMTOOL, "check", "metrics"], input=told, capture_output=True, text=True, check=False)
+    return done.stdout + done.stderr
 
 
 def words_of(expression: str) -> set[str]:

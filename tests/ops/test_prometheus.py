@@ -15,7 +15,7 @@ from tests.ops.scraping import RULES
 from tests.whole.running import PATIENCE, Running, until
 
 #: The alerts that are shown here: those of which a pool that is asked can tell nothing.
-SHOWN: Final = {"IlpDown"}
+SHOWN: Final = {"IlpDown", "IlpRestarted"}
 TOKEN: Final = "a-token-of-the-tests"
 CONFIG: Final = """\
 global: {{scrape_interval: 1s, evaluation_interval: 1s}}
@@ -25,6 +25,13 @@ scrape_configs:
     authorization: {{credentials: {token}}}
     static_configs: [{{targets: ["{target}"]}}]
 """
+
+
+def free_port() -> int:
+    """A port of this machine that nobody listens on now."""
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        port: int = free.getsockname()[1]
+        return port
 
 
 class Prometheus:
@@ -37,8 +44,7 @@ class Prometheus:
         (folder / "alerts.yml").write_text(rules, encoding="utf-8")
         told = CONFIG.format(rules=folder / "alerts.yml", token=TOKEN, target=target)
         (folder / "prometheus.yml").write_text(told, encoding="utf-8")
-        with socket.create_server(("127.0.0.1", 0)) as free:
-            address = f"127.0.0.1:{free.getsockname()[1]}"
+        address = f"127.0.0.1:{free_port()}"
         self.url = f"http://{address}"
         words = [
             f"--config.file={folder}/prometheus.yml",
@@ -74,10 +80,10 @@ class PrometheusTests(TestCase):
     """Over HTTP, with the token of the config."""
 
     def test_a_pool_that_is_killed(self) -> None:
-        """While it trades nothing is wrong; a while after kill -9 Prometheus says so."""
+        """While it trades nothing is wrong; after kill -9 it is told to be down, and when it is back, that nobody starts it."""
         if which("prometheus") is None:
             raise SkipTest("there is no prometheus: apt-get install prometheus")
-        changes = {"webserver.port": "0", "webserver.metrics_token": TOKEN, "sandbox.speed": "60"}
+        changes = {"webserver.port": str(free_port()), "webserver.metrics_token": TOKEN, "sandbox.speed": "60"}
         with Running(changes) as pool, Prometheus(pool.url.removeprefix("http://")) as prometheus:
             pool.wait_for_state("READY")
             pool.call("/api/start", {})
@@ -85,4 +91,8 @@ class PrometheusTests(TestCase):
             until(lambda: (prometheus.value("sum(ilp_fills_total)") or 0) > 5, "fills are counted")
             self.assertEqual(prometheus.firing(), set())
             pool.process.kill()
-            until(lambda: prometheus.firing() == SHOWN, "it is told that the pool is down")
+            until(lambda: prometheus.firing() == {"IlpDown"}, "it is told that the pool is down")
+            pool.process.wait()
+            pool.start()
+            pool.wait_for_state("READY")
+            until(lambda: prometheus.firing() == {"IlpRestarted"}, "it is told that nobody has started it")
