@@ -39,12 +39,14 @@ class Store:
         self._engine: Engine | None = None
         self._connection: Connection | None = None
         self._lock: Any = None
+        self._file: tuple[int, int] | None = None
 
     def connection(self) -> Connection:
         """The one connection; made, locked and upgraded where there is none.
 
-        :raises LedgerError: where another pool uses this ledger; LedgerTooNew; or what SQLAlchemy raises.
+        :raises LedgerError: where another pool uses this ledger, or its file is gone; LedgerTooNew; or what SQLAlchemy raises.
         """
+        self._check_file()
         if self._connection is None:
             self._engine = self._engine or self._create_engine()
             connection = self._engine.connect()
@@ -56,7 +58,23 @@ class Store:
                 connection.close()
                 raise
             self._connection = connection
+            self._file = self._file or self._identity()
         return self._connection
+
+    def _identity(self) -> tuple[int, int] | None:
+        """Which file the ledger's path leads to now; None where there is none."""
+        if self._path is None:
+            return None
+        try:
+            found = self._path.stat()
+        except OSError:
+            return None
+        return found.st_dev, found.st_ino
+
+    def _check_file(self) -> None:
+        # SQLite writes on happily into a file that was deleted or moved away, and begins an empty one when it opens it again.
+        if self._file is not None and self._identity() != self._file:
+            raise LedgerError(f"the file {self._path} was taken away; put it back, or stop the pool")
 
     def discard(self) -> None:
         """Give the connection up, whatever state it is in; the next one is new. The file stays ours."""
@@ -75,6 +93,8 @@ class Store:
         if self._lock is not None:
             self._lock.close()
             self._lock = None
+        # Whoever opens it again must lock it again, and may find another file.
+        self._engine = self._file = None
 
     def _create_engine(self) -> Engine:
         if self._url.get_backend_name() == "postgresql":

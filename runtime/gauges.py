@@ -211,7 +211,7 @@ def _health(pool: Pool) -> Iterator[Reading]:
         yield Reading("ledger_age_seconds", (pool.parts.now() - gatherer.ledger_as_of) / 1_000_000)
     yield from _known("ledger_size_bytes", chronicle.size)
     if pool.parts.disk_free is not None:
-        yield Reading("disk_free_bytes", pool.parts.disk_free())
+        yield from _known("disk_free_bytes", pool.parts.disk_free())
     waiting = Counter(task.kind for task in pool.parts.tasks.open.values())
     for kind, count in waiting.items():
         yield Reading("tasks_open", count, (kind,))

@@ -1,5 +1,6 @@
 """The running process: sandbox, ledger, pool and console come up in this order and go down in the reverse one."""
 
+import gc
 import sys
 from collections.abc import Callable, Coroutine, Mapping
 from contextlib import suppress
@@ -9,7 +10,7 @@ from typing import Any, TypeVar
 import attrs
 from twisted.internet import reactor as process_reactor
 from twisted.internet import threads
-from twisted.internet.defer import Deferred
+from twisted.internet.defer import CancelledError, Deferred
 from twisted.internet.endpoints import SSL4ServerEndpoint, TCP4ServerEndpoint
 from twisted.internet.error import CannotListenError, ReactorNotRunning
 from twisted.logger import Logger
@@ -31,6 +32,7 @@ from runtime.looking_once import look
 from runtime.notify import Notifier
 from runtime.options import Options
 from runtime.presence import Presence
+from runtime.printing import say
 from runtime.problems import CannotStart, ConfigError
 from runtime.tidying import Tidying
 from sandbox.service import Sandbox
@@ -102,10 +104,16 @@ class Process:
         self._tell_stopping = self._presence.stopping
         self._heartbeat = wiring.heartbeat(config, self._surroundings)
         if self._heartbeat is not None:
-            self._heartbeat.start()
+            try:
+                self._heartbeat.start()
+            except OSError as error:
+                raise CannotStart(f"[watchdog] heartbeat: {error.filename}: {error.strerror}") from None
         self._tidying = wiring.tidying(config, self._ledger, self._surroundings)
         self._tidying.start()
         await self._listen(self._pool)
+        # What is there now stays for ever: to look through it for garbage again and again would hold up a quote by 0.2 s.
+        gc.collect()
+        gc.freeze()
         self._pool.open()
 
     async def _listen(self, pool: Pool) -> None:
@@ -184,12 +192,6 @@ class Process:
         self._forget_log()
 
 
-def say(line: str) -> None:
-    """One line for the person at the terminal."""
-    sys.stdout.write(line + "\n")
-    sys.stdout.flush()
-
-
 def run(config: Config, _options: Options) -> int:
     """Run the pool until it is told to stop; 0 after a clean stop.
 
@@ -236,24 +238,32 @@ def until_stopped(start: Callable[[], Any], stop: Callable[[], Any]) -> int:
     """
     reactor: Any = process_reactor
     failures: list[Failure] = []
+    starting: list[Deferred[Any]] = []
     sys.setswitchinterval(FAIR_TURN)
 
     def end() -> None:
         with suppress(ReactorNotRunning):  # it is stopping already
             reactor.stop()
 
+    def begin() -> None:
+        starting.append(Deferred.fromCoroutine(start()).addErrback(failed))
+
     def failed(failure: Failure) -> None:
-        failures.append(failure)
+        if not failure.check(CancelledError):  # told to stop before it was up
+            failures.append(failure)
         end()
 
     def stopping() -> "Deferred[None]":
+        for begun in starting:
+            # It would go on bringing up what is taken down beside it.
+            begun.cancel()
         stopped = launch(Process.log, "stopping", stop())
         stopped.addTimeout(LONGEST_STOP, reactor)
         return stopped.addErrback(lambda _late: None)
 
     # The reactor puts up handlers of its own first, which a second Ctrl-C would find gone.
     reactor.callWhenRunning(signals.end_by, lambda: reactor.callFromThread(end))
-    reactor.callWhenRunning(lambda: Deferred.fromCoroutine(start()).addErrback(failed))
+    reactor.callWhenRunning(begin)
     reactor.addSystemEventTrigger("before", "shutdown", stopping)
     reactor.run()
     signals.ignore()

@@ -4,6 +4,7 @@ import os
 import shutil
 from collections.abc import Callable, Mapping
 from decimal import Decimal
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -105,10 +106,17 @@ def _ledger_file(config: Config) -> Path | None:
     return Path(str(url.database)) if is_file else None
 
 
-def _disk_free(config: Config) -> Callable[[], int] | None:
-    """How to learn the bytes that are left for a ledger on this machine; None for a server's."""
+def disk_free(config: Config) -> Callable[[], int | None] | None:
+    """How to learn the bytes that are left for a ledger on this machine, None while that cannot be told; None for a server's."""
     file = _ledger_file(config)
-    return None if file is None else lambda: shutil.disk_usage(file.parent).free
+    return None if file is None else partial(_free, file.parent)
+
+
+def _free(folder: Path) -> int | None:
+    try:
+        return shutil.disk_usage(folder).free
+    except OSError:
+        return None
 
 
 def with_crash_point(exchanges: Clients, book_keeper: SqlLedger) -> tuple[Clients, Any]:
@@ -206,7 +214,7 @@ def pool(
         variances=found.find,
         notify=notify,
         history=past,
-        disk_free=_disk_free(config),
+        disk_free=disk_free(config),
         budgets=budgets,
         meters=meters if meters is not None else Meters(),
     )

@@ -56,7 +56,7 @@ class Parts:
     variances: "Callable[[], Deferred[tuple[Decimal, Decimal]]]"
     notify: Notify = nobody
     history: IHistory | None = None
-    disk_free: Callable[[], int] | None = None
+    disk_free: Callable[[], int | None] | None = None
     budgets: Mapping[Place, RateBudget] = field(factory=dict)
     meters: Meters = field(factory=Meters)
 

@@ -47,10 +47,15 @@ def _ledger(pool: "Pool") -> list[Vital]:
     if chronicle.size is not None:
         found.append(Vital("Ledger size", f"{chronicle.size / 1e6:,.1f} MB"))
     if disk is not None:
-        free = disk()
-        problem = "little is left; a full disk stops the pool" if free < LEAST_FREE else ""
-        found.append(Vital("Disk free", f"{free / 1e9:,.1f} GB", problem))
+        found.append(_disk(disk()))
     return found
+
+
+def _disk(free: int | None) -> Vital:
+    if free is None:
+        return Vital("Disk free", "not known", "the folder of the ledger cannot be looked into: is it still there?")
+    problem = "little is left; a full disk stops the pool" if free < LEAST_FREE else ""
+    return Vital("Disk free", f"{free / 1e9:,.1f} GB", problem)
 
 
 def _reactor(pool: "Pool") -> Vital:

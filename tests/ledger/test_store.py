@@ -156,6 +156,30 @@ class StoreTests(StoreCase):
         self.assertEqual(self.pump.wait(ledger.book_fill("source", FILL, None)), True)
         self.assertEqual(self.pump.wait(ledger.book_fill("source", FILL, None)), False)
 
+    def test_taken_away(self) -> None:
+        """Nothing is written into a file that was moved or deleted, nor into a new one; when it is back all goes on."""
+        path, url = self.file()
+        ledger = self.opened(url)
+        self.pump.wait(ledger.book_fill("source", FILL, None))
+        aside = path.with_name("aside")
+        path.rename(aside)
+        for _ in range(2):
+            with self.assertRaisesRegex(LedgerError, "was taken away"):
+                self.pump.wait(ledger.balances())
+            self.assertFalse(path.exists())
+        path.write_bytes(b"")
+        self.assertRaises(LedgerError, self.pump.wait, ledger.balances())
+        aside.replace(path)
+        self.assertEqual(self.pump.wait(ledger.book_fill("source", FILL, None)), False)
+
+    def test_opened_again(self) -> None:
+        """Who closes a ledger and opens it again has locked it again."""
+        _path, url = self.file()
+        ledger = self.opened(url)
+        self.pump.wait(ledger.close())
+        self.pump.wait(ledger.open())
+        self.assertRaises(LedgerError, self.pump.wait, self.ledger_on(url).open())
+
     def test_check_finds_a_hole(self) -> None:
         """An amount that was changed behind the ledger's back is named, with the numbers."""
         path, url = self.file()

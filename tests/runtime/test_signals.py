@@ -1,5 +1,6 @@
 """How the process ends when it is asked to, whatever it is doing."""
 
+import signal
 import subprocess
 import sys
 import time
@@ -23,6 +24,23 @@ async def start():
     print("up", flush=True)
 async def stop():
     await deferLater(reactor, 0.5, lambda: None)
+    print("stopped", flush=True)
+until_stopped(start, stop)
+"""
+
+#: One that is told to stop while it is coming up.
+SLOW_START = """
+from runtime import signals
+signals.end_at_once()
+from twisted.internet import reactor
+from twisted.internet.task import deferLater
+from runtime.service import until_stopped
+async def start():
+    print("coming up", flush=True)
+    await deferLater(reactor, 0.3, lambda: None)
+    print("up after all", flush=True)
+async def stop():
+    await deferLater(reactor, 0.6, lambda: None)
     print("stopped", flush=True)
 until_stopped(start, stop)
 """
@@ -61,3 +79,13 @@ class SignalTests(SynchronousTestCase):
                     time.sleep(0.1)
                 said = process.stdout.read(), process.stderr.read()
             self.assertEqual((process.returncode, said), (0, ("stopped\n", "")))
+
+    def test_while_it_starts(self) -> None:
+        """What is still coming up is given up, and does not go on beside the stop."""
+        with self.program("-c", SLOW_START) as process:
+            assert process.stdout is not None
+            assert process.stderr is not None
+            self.assertEqual(process.stdout.readline(), "coming up\n")
+            process.send_signal(signal.SIGTERM)
+            said = process.stdout.read(), process.stderr.read()
+        self.assertEqual((process.returncode, said), (0, ("stopped\n", "")))
