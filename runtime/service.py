@@ -1,7 +1,6 @@
 """The running process: sandbox, ledger, pool and console come up in this order and go down in the reverse one."""
 
 import gc
-import gc
 import sys
 from collections.abc import Callable, Coroutine, Mapping
 from contextlib import suppress
