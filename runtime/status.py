@@ -20,11 +20,11 @@ from trader.machine import READY, TRADING
 PATIENCE: Final = 5.0
 
 
-class _NotRunning(Exception):
+class NotRunning(Exception):
     """Nobody listens."""
 
 
-class _NoAnswer(Exception):
+class NoAnswer(Exception):
     """Somebody listens, and says nothing that could be understood."""
 
 
@@ -33,9 +33,9 @@ def run(config: Config, as_json: bool) -> int:
     try:
         found = ask(beside_ledger(config, SUFFIX))
         code = Exit.DONE if found["state"] in (READY, TRADING) else Exit.NOT_READY
-    except _NoAnswer as trouble:
+    except NoAnswer as trouble:
         found, code = {"is_running": True, "state": None, "reason": f"the pool does not answer: {trouble}"}, Exit.NOT_READY
-    except _NotRunning:
+    except NotRunning:
         found, code = _from_ledger(ledger_url(config)), Exit.CANNOT
     if as_json:
         print_json(found)
@@ -54,22 +54,26 @@ def _from_ledger(url: str) -> dict[str, Any]:
 
 
 def ask(path: Path) -> dict[str, Any]:
-    """What the pool that listens at ``path`` says."""
+    """What the pool that listens at ``path`` says. Blocks for :data:`PATIENCE` seconds at most.
+
+    :raises NotRunning: nobody listens.
+    :raises NoAnswer: somebody does.
+    """
     try:
         with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as asking:
             asking.settimeout(PATIENCE)
             asking.connect(str(path))
             answer = b"".join(iter(lambda: asking.recv(65_536), b""))
     except TimeoutError:
-        raise _NoAnswer(f"nothing in {PATIENCE:g} s; it hangs, or the machine is too slow") from None
+        raise NoAnswer(f"nothing in {PATIENCE:g} s; it hangs, or the machine is too slow") from None
     except (FileNotFoundError, ConnectionRefusedError):
-        raise _NotRunning from None
+        raise NotRunning from None
     except OSError as trouble:
-        raise _NoAnswer(trouble.strerror or str(trouble)) from None
+        raise NoAnswer(trouble.strerror or str(trouble)) from None
     try:
         found: dict[str, Any] = json.loads(answer)
     except ValueError:
-        raise _NoAnswer("what it says is cut off; it may just have ended") from None
+        raise NoAnswer("what it says is cut off; it may just have ended") from None
     return found
 
 

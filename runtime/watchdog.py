@@ -5,6 +5,7 @@ those that are the pool's: by the owner tag in the client id, else by the ledger
 touched. It looks again as long as the pool is dead, as a request may still have been on its way.
 """
 
+import json
 from collections.abc import Callable, Mapping
 from decimal import Decimal
 from typing import Any
@@ -29,8 +30,9 @@ from runtime import registry, wiring
 from runtime.config_values import Config, Dog
 from runtime.heartbeat import Pulse
 from runtime.options import Options
+from runtime.printing import say
 from runtime.problems import CannotStart
-from runtime.service import say, until_stopped
+from runtime.service import until_stopped
 
 #: Our newest orders that are read from the ledger.
 MOST_INTENTS = 5_000
@@ -155,8 +157,8 @@ class Watchdog:
         self._notify("watchdog", sentence, severity)
 
 
-def run(config: Config, _options: Options) -> int:
-    """Watch until told to stop; 0 after a clean stop.
+def run(config: Config, options: Options) -> int:
+    """Watch until told to stop; 0 after a clean stop. With --json what it does is printed too, an object a line.
 
     :raises CannotStart: there is nothing to watch.
     """
@@ -166,6 +168,12 @@ def run(config: Config, _options: Options) -> int:
     surroundings = Surroundings(process_reactor)
     notifier = wiring.notifier(config, surroundings)
     history = SqlHistory(config.ledger_url, surroundings.reactor)
+
+    def tell(kind: str, sentence: str, severity: Severity | None = None) -> None:
+        notifier.notify(kind, sentence, severity)
+        if options.json:
+            say(_line(surroundings, sentence))
+
     watchdog = Watchdog(
         Pulse(dog.heartbeat, surroundings.reactor),
         dog.limit,
@@ -173,13 +181,14 @@ def run(config: Config, _options: Options) -> int:
         lambda: history.intents((), MOST_INTENTS),
         Names(config.tag, surroundings.microseconds),
         surroundings.reactor,
-        notifier.notify,
+        tell,
     )
 
     async def start() -> None:
         history.open()
         watchdog.start()
-        say(f"watching {dog.heartbeat}: orders are cancelled after {dog.limit} s without a heartbeat")
+        begun = f"watching {dog.heartbeat}: orders are cancelled after {dog.limit} s without a heartbeat"
+        say(_line(surroundings, begun) if options.json else begun)
 
     async def stop() -> None:
         watchdog.stop()
@@ -187,6 +196,10 @@ def run(config: Config, _options: Options) -> int:
         await history.close()
 
     return until_stopped(start, stop)
+
+
+def _line(surroundings: Surroundings, text: str) -> str:
+    return json.dumps({"time": surroundings.now().isoformat(), "text": text})
 
 
 def _clients(config: Config, dog: Dog, surroundings: Surroundings) -> Mapping[Place, IExchangeClient]:

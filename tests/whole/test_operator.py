@@ -4,13 +4,15 @@ import json
 import signal
 import sqlite3
 import subprocess
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from contextlib import closing
 from typing import Any, ClassVar
+from unittest import SkipTest
 
 import pytest
 
 from runtime.exits import Exit
+from tests.ledger import postgres
 from tests.whole.running import until
 from tests.whole.separate import SeparateCase
 
@@ -41,9 +43,8 @@ class OperatorTests(SeparateCase):
         with closing(sqlite3.connect(self.folder / "ledger.sqlite")) as connection:
             return int(connection.execute(f"SELECT count(*) FROM {table}").fetchone()[0])
 
-    def test_backup_kill_restore(self) -> None:
-        """A backup made while it trades, trades after it, a kill and a lost ledger: restored, the pool starts, books what it
-        missed, agrees with the venues to the last unit and trades on."""
+    def comes_back(self, lose: Callable[[], None]) -> None:
+        """Back up while it trades, trade on, kill it, ``lose`` the ledger, restore: it books what it missed and trades on."""
         pool = self.trading()
         made = self.json("backup", "--to", str(self.folder / "now.backup"))
         self.assertEqual(made["problems"], [])
@@ -52,8 +53,7 @@ class OperatorTests(SeparateCase):
         self.assertEqual(self.ilp("restore", "now.backup").returncode, Exit.REFUSED)
         pool.kill()
         pool.wait()
-        for path in self.folder.glob("ledger.sqlite*"):
-            path.unlink()
+        lose()
         restored = self.json("restore", "now.backup")
         self.assertEqual((restored["rows"], restored["kept"]), (made["rows"], None))
         again = self.run_it("again")
@@ -74,6 +74,25 @@ class OperatorTests(SeparateCase):
         booked = self.json("export", "fills")
         places = [fill["place"] for fill in booked]
         self.assertEqual({"kraken": places.count("source"), "sputnik": places.count("target")}, traded)
+
+    def test_backup_kill_restore(self) -> None:
+        """A backup made while it trades, trades after it, a kill and a lost ledger: restored, the pool starts, books what it
+        missed, agrees with the venues to the last unit and trades on."""
+
+        def lose() -> None:
+            for path in self.folder.glob("ledger.sqlite*"):
+                path.unlink()
+
+        self.comes_back(lose)
+
+    def test_backup_kill_restore_of_a_server(self) -> None:
+        """The same on PostgreSQL, restored into another database."""
+        try:
+            server = postgres.server()
+        except postgres.Missing as missing:
+            raise SkipTest(str(missing)) from None
+        self.use_ledger(server.new_database())
+        self.comes_back(lambda: self.use_ledger(server.new_database()))
 
     def test_status(self) -> None:
         """Before, while and after: what it says of the pool, and the exit code that says it in short."""
