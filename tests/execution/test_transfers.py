@@ -39,7 +39,7 @@ class TransferTests(SynchronousTestCase):
         cash: dict[Any, str] = {"source": "USD", "target": "HUF"}
         ledger: Any = self.s.ledger
         self.told: list[tuple[str, str]] = []
-        tell = lambda kind, sentence: self.told.append((kind, sentence))  # noqa: E731
+        tell = lambda kind, sentence, *_: self.told.append((kind, sentence))  # noqa: E731
         self.tasks = Tasks(ledger, self.s.now, tell)
         addresses = Addresses(clients, cash, limits.addresses, "OUT")
         self.transfers = Transfers(
