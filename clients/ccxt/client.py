@@ -1,7 +1,8 @@
 """An exchange of ccxt behind the exchange interface.
 
-Nothing is streamed: books in use, and our orders while any is open, are looked at every ``poll`` seconds, and what changed is
-told as events. So a hedge or a quote is up to ``poll`` seconds behind the market; where we have a client of our own, use that.
+Books in use are streamed where ccxt.pro can; without it, or while a stream has nothing to say, they are looked at every ``poll``
+seconds. So are our orders while any is open: a fill is known up to ``poll`` seconds late. Where we have a client of our own, use
+that.
 """
 
 from collections.abc import Mapping
@@ -10,7 +11,7 @@ from decimal import Decimal
 from typing import Any, ClassVar
 
 import ccxt
-from twisted.internet.defer import Deferred, fail, succeed
+from twisted.internet.defer import Deferred, fail, gatherResults, succeed
 from twisted.internet.task import deferLater
 from twisted.python.failure import Failure
 
@@ -22,6 +23,7 @@ from clients.ccxt.mapping import reading
 from clients.ccxt.memory import Memory
 from clients.ccxt.options import read_options
 from clients.ccxt.orders import Orders
+from clients.ccxt.streams import BookStreams, Rows, offered
 from clients.ccxt.watch import Watch
 from clients.clock_skew import ClockSkew
 from clients.endpoints import checked_endpoint
@@ -61,6 +63,7 @@ def client_class(exchange_id: str) -> type["CcxtClient"]:
     features = ((described.features or {}).get("spot") or {}).get("createOrder") or {}
     in_force = features.get("timeInForce") or {}
     claims = {
+        "book_stream": offered(exchange_id),
         "client_id": exchange_id in CARRIES_CLIENT_IDS,
         "post_only": in_force.get("PO") is True,
         "immediate": in_force.get("IOC") is True,
@@ -115,6 +118,8 @@ class CcxtClient(ExchangeClient):
         clock = self._surroundings.reactor
         self._orders = Orders(self.name, self._library, self._options, clock, Memory(), self._told)
         self._account = Account(self.name, self._library, self._options, self._orders)
+        self._streams = BookStreams(self.name, self.exchange_id, place, self._surroundings, self._streamed)
+        self._does_stream = self._options.stream and "book_stream" in self.capabilities
         self._watch = Watch(self.name, self._look, self._options.poll, clock, self._went_up, self._went_down)
         self._skew = ClockSkew(resolution=0.001)
         self._books: dict[str, BookShape] = {}
@@ -208,7 +213,8 @@ class CcxtClient(ExchangeClient):
             self._is_closed = True
             self._watch.stop()
             self._went_down()
-            self._closing = Deferred.fromCoroutine(self._library.close())
+            ends = [Deferred.fromCoroutine(self._library.close()), self._streams.close()]
+            self._closing = gatherResults(ends).addCallback(lambda _: None)
             self._answer_waiting(Failure(Retryable(self.name, "connect", "disconnected meanwhile")))
         # Each caller gets a Deferred of its own: what one makes of its result is not the others'.
         done: Deferred[None] = Deferred()
@@ -219,7 +225,9 @@ class CcxtClient(ExchangeClient):
 
     async def _look(self) -> None:
         for contract in sorted(self._books):
-            self.emit("book", self, await self._ask_book(contract))
+            # What a stream has told just now need not be asked for.
+            if self._age(contract) > self._options.poll * 1_000_000 or not self._does_stream:
+                self.emit("book", self, await self._ask_book(contract))
         if not self._orders.memory.open and not self._late_looks:
             return
         self._late_looks = max(0, self._late_looks - 1)
@@ -250,7 +258,23 @@ class CcxtClient(ExchangeClient):
     async def _ask_book(self, contract: str) -> BookShape:
         answer = await self._library.call("fetch_order_book", contract)
         with reading(self.name, "fetch_order_book"):
-            bids, asks = mapping.levels(answer["bids"], is_bid=True), mapping.levels(answer["asks"], is_bid=False)
+            return self._take(contract, answer["bids"], answer["asks"])
+
+    def _streamed(self, contract: str, bids: Rows, asks: Rows) -> None:
+        if not self._is_usable:
+            return
+        try:
+            with reading(self.name, "watch_order_book"):
+                shape = self._take(contract, bids, asks)
+        except ExchangeError as error:
+            # The next look shows the book as it is; until then there is none.
+            self.log.warn("{error}; looking instead", error=error)
+            self._books.pop(contract, None)
+        else:
+            self.emit("book", self, shape)
+
+    def _take(self, contract: str, told_bids: Any, told_asks: Any) -> BookShape:
+        bids, asks = mapping.levels(told_bids, is_bid=True), mapping.levels(told_asks, is_bid=False)
         shape: BookShape = {"contract": contract, "bids": bids, "asks": asks, "timestamp": self._surroundings.microseconds()}
         self._books[contract] = shape
         return shape
@@ -335,6 +359,8 @@ class CcxtClient(ExchangeClient):
         self._ready("getOrderBook")
         self._instrument("getOrderBook", ticker)
         self._orders.in_use.add(ticker)
+        if self._does_stream:
+            self._streams.follow(ticker, self._library.exchange.markets)
         return self._books[ticker] if self.bookAsOf(ticker) is not None else await self._ask_book(ticker)
 
     def bookAsOf(self, ticker: str) -> int | None:
@@ -342,8 +368,10 @@ class CcxtClient(ExchangeClient):
         book = self._books.get(ticker)
         if book is None or not self._is_usable:
             return None
-        age = self._surroundings.microseconds() - book["timestamp"]
-        return book["timestamp"] if age <= CURRENT * self._options.poll * 1_000_000 else None
+        return book["timestamp"] if self._age(ticker) <= CURRENT * self._options.poll * 1_000_000 else None
+
+    def _age(self, contract: str) -> int:
+        return self._surroundings.microseconds() - self._books[contract]["timestamp"]
 
     @returns_deferred
     async def getTransactionHistory(self, start_datetime: datetime, end_datetime: datetime) -> list[TransactionShape]:

@@ -1,7 +1,7 @@
 """One ccxt exchange object, whose blocking calls run one after another in a thread of their own.
 
-Why so: ccxt's streaming half (ccxt.pro) needs asyncio's event loop, which the pool's reactor is not; the plain half is the one
-that every exchange has, and one thread keeps the venue's nonces in order. The most urgent call goes first, so that a cancel
+Why so: the plain half of ccxt is the one that every exchange has, and one thread keeps the venue's nonces in order; what ccxt.pro
+streams is :mod:`clients.ccxt.streams`'. The most urgent call goes first, so that a cancel
 never queues behind the pages of a history.
 """
 
@@ -9,13 +9,13 @@ from collections.abc import Mapping
 from functools import partial
 from threading import Thread
 from typing import Any
-from urllib.parse import urlsplit
 
 import ccxt
 from twisted.internet.defer import Deferred
 from twisted.internet.threads import deferToThreadPool
 from twisted.python.threadpool import ThreadPool
 
+from clients.ccxt.addresses import moved
 from clients.ccxt.faults import error_of
 from clients.ccxt.options import Options
 from clients.errors import ExchangeError, Retryable
@@ -129,12 +129,5 @@ def _exchange(exchange_id: str, key: tuple[str, str], endpoint: str, options: Op
     if endpoint:
         # A proxy of the environment's is for the world outside.
         exchange.session.trust_env = False
-        exchange.urls["api"] = _moved(exchange.urls["api"], endpoint)
+        exchange.urls["api"] = moved(exchange.urls["api"], endpoint)
     return exchange
-
-
-def _moved(urls: Any, endpoint: str) -> Any:
-    """The same table of addresses at ``endpoint``, each with its own path."""
-    if isinstance(urls, Mapping):
-        return {name: _moved(url, endpoint) for name, url in urls.items()}
-    return endpoint + urlsplit(urls).path if isinstance(urls, str) else urls

@@ -9,7 +9,7 @@ from attrs import frozen
 from model.money import decimal_of
 
 _SWITCHES = {"true": True, "yes": True, "on": True, "false": False, "no": False, "off": False}
-_NAMES = ("client_ids", "contracts", "passphrase", "poll", "rate_limit", "testnet", "uid")
+_NAMES = ("client_ids", "contracts", "passphrase", "poll", "rate_limit", "stream", "testnet", "uid")
 #: Options of these beginnings carry a parameter of ccxt's own: ``withdrawal_BTC_key = the name of the address``.
 _PARAMETERS = ("deposit_", "withdrawal_")
 _LEAST_POLL, _MOST_POLL = Decimal("0.05"), Decimal(60)
@@ -17,7 +17,8 @@ _LEAST_POLL, _MOST_POLL = Decimal("0.05"), Decimal(60)
 
 @frozen
 class Options:
-    """``poll``: seconds between two looks at a book, and at our orders while any is open. ``testnet``: ccxt's test network of
+    """``poll``: seconds between two looks at a book that no stream has told of, and at our orders while any is open. ``stream``:
+    whether books are streamed where ccxt.pro can. ``testnet``: ccxt's test network of
     the exchange. ``rate_limit``: whether ccxt keeps the venue's budget of calls. ``client_ids``: that the exchange carries ours
     (set it only where that is known; None: as :data:`clients.ccxt.client.CARRIES_CLIENT_IDS` says). ``contracts``: where to
     look for an order whose contract is not known any more, e.g. ``BTC/USD``; the contracts in use are known anyway.
@@ -26,6 +27,7 @@ class Options:
     """
 
     poll: float = 2.0
+    stream: bool = True
     testnet: bool = False
     rate_limit: bool = True
     client_ids: bool | None = None
@@ -51,10 +53,13 @@ def read_options(venue: str, given: Mapping[str, str], is_home: bool) -> Options
     poll = decimal_of(plain.get("poll", "2"), "poll")
     if not _LEAST_POLL <= poll <= _MOST_POLL:
         raise ValueError(f"{venue}: poll is {_LEAST_POLL} to {_MOST_POLL} seconds, not {poll}")
-    switches = {name: _switch(venue, name, plain[name]) for name in ("testnet", "rate_limit", "client_ids") if plain.get(name)}
+    switches = {
+        name: _switch(venue, name, plain[name]) for name in ("stream", "testnet", "rate_limit", "client_ids") if plain.get(name)
+    }
     contracts = tuple(filter(None, (name.strip() for name in plain.get("contracts", "").split(","))))
     return Options(
         poll=float(poll),
+        stream=switches.get("stream", True),
         testnet=switches.get("testnet", False),
         rate_limit=switches.get("rate_limit", is_home),
         client_ids=switches.get("client_ids"),

@@ -188,7 +188,7 @@ class ClassTests(SynchronousTestCase):
 
     def test_what_an_exchange_can_do(self) -> None:
         """The claims are the exchange's own; client ids only where that was read."""
-        self.assertEqual({"client_id", "post_only", "immediate"}, set(clients.ccxt.kraken.capabilities))
+        self.assertEqual({"book_stream", "client_id", "post_only", "immediate"}, set(clients.ccxt.kraken.capabilities))
         self.assertNotIn("client_id", clients.ccxt.okx.capabilities)
         self.assertIn("getNewAddress", clients.ccxt.binance.lacks)
         self.assertIs(clients.ccxt.kraken, clients.ccxt.kraken)

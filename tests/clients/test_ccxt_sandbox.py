@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from decimal import Decimal
+from functools import partial
 from importlib.util import find_spec
 from random import Random
 from typing import Any, ClassVar
@@ -117,6 +118,47 @@ class CcxtInTrouble(ThroughCcxt, sandbox_venue.SandboxCase):
         await self.until(lambda: self.told["order"][-1]["quantity_left"] == 0, "the order's end")
         await self.until(lambda: not self.exchange._late_looks, "the last look")
         self.assertEqual(1, len(self.told["trade"]))
+
+    async def test_book_is_streamed(self) -> None:
+        """What changes is told at once, though nobody looks: the levels and numbers that REST has."""
+        self.exchange = self.make_client_with(poll="60")
+        books: list[Any] = []
+        self.exchange.on("book", lambda _exchange, shape: books.append(shape))
+        await self.exchange.connect()
+        await self.exchange.getOrderBook(CONTRACT)
+        self.sandbox.trade(Side.BUY, D("0.12345678"), D("49991.1"))
+        await self.until(lambda: books and books[-1]["bids"][0]["price"] == D("49991.1"), "the bid")
+        self.assertEqual(D("0.12345678"), books[-1]["bids"][0]["quantity"])
+        self.assertEqual([D("49990.0"), D("49980.0")], [level["price"] for level in books[-1]["bids"]][1:])
+
+    def make_client_with(self, **options: str) -> Any:
+        """Another client, with other options."""
+        self.patch(self, "options", {**self.options, **options})
+        made = self.make_client()
+        self.addCleanup(made.disconnect)
+        return made
+
+    async def test_stream_that_breaks_is_begun_anew(self) -> None:
+        """While it is away the book is looked at, and then it is streamed again."""
+        await self.exchange.connect()
+        await self.exchange.getOrderBook(CONTRACT)
+        await self.until(lambda: self.told["book"], "the book")
+        self.sandbox.front.drop_connections()
+        for price in (D("49991.1"), D("49992.1")):
+            self.sandbox.trade(Side.BUY, D("0.1"), price)
+            await self.until(partial(self.shows, price), f"the bid at {price}")
+            self.assertIsNotNone(self.exchange.bookAsOf(CONTRACT))
+
+    def shows(self, price: Decimal) -> bool:
+        """Whether that is the best bid."""
+        return self.best_bids()[0] == price
+
+    async def test_book_that_is_not_streamed(self) -> None:
+        """With ``stream = false`` the book is looked at only."""
+        self.exchange = self.make_client_with(stream="false", poll="60")
+        await self.exchange.connect()
+        await self.exchange.getOrderBook(CONTRACT)
+        self.assertEqual(set(), self.exchange._streams._followed)
 
     async def test_fees_are_the_accounts_own(self) -> None:
         """What a trade costs is asked of the venue."""
