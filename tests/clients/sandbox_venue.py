@@ -46,7 +46,8 @@ class SandboxVenue:
         self.venue = Venue(self.name, self.rules(), now)
         elsewhere = Venue("elsewhere", self.rules(), now)
         cash = self.contract.partition("/")[2]
-        self.world = World([self.venue, elsewhere], Clock(), Rates({cash: D(1)}, Random(1)), Routes())
+        self.clock = Clock()
+        self.world = World([self.venue, elsewhere], self.clock, Rates({cash: D(1)}, Random(1)), Routes())
         for venue in (self.venue, elsewhere):
             for user in ("pool", "maker"):
                 venue.accounts.open(user)

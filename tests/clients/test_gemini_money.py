@@ -11,7 +11,8 @@ from clients.errors import Reason, Refused
 from clients.gemini import account
 from clients.gemini.rest import TRANSFERS
 from model.order import Side
-from tests.clients.gemini_venues import CONTRACT, GeminiCase, now
+from tests.clients.gemini_venues import CONTRACT, GeminiCase
+from tests.clients.sandbox_venue import now
 
 D = Decimal
 

@@ -1,48 +1,32 @@
 """The Gemini client against the sandbox's Gemini, over real sockets: the contract, and what goes wrong."""
 
+from collections.abc import Mapping
 from datetime import timedelta
 from decimal import Decimal
-from typing import Any
+from typing import Any, ClassVar
 
 from twisted.internet import reactor
-from twisted.internet.defer import Deferred
 from twisted.internet.task import deferLater
 
 from clients.errors import OutcomeUnknown, Reason, Refused, Retryable
 from clients.gemini import streams
 from model.order import Side
 from sandbox.faults import Kind
-from tests.clients.gemini_venues import CONTRACT, GeminiCase, SandboxGemini, now
-from tests.contracts import exchange
+from tests.clients import sandbox_venue
+from tests.clients.gemini_venues import CONTRACT, GeminiCase, SandboxGemini
+from tests.clients.sandbox_venue import now
 
 D = Decimal
 NEW_ORDER, BALANCES = "POST /v1/order/new", "POST /v1/balances"
 
 
-class GeminiKeepsTheContract(exchange.ExchangeContract):
+class GeminiKeepsTheContract(sandbox_venue.SandboxContract):
     """Every test of the contract."""
 
-    def make_venue(self) -> "Deferred[exchange.VenueUnderTest]":
-        return Deferred.fromCoroutine(self.opened())
-
-    async def opened(self) -> exchange.VenueUnderTest:
-        """A fresh sandbox with a client."""
-        sandbox = SandboxGemini()
-        await sandbox.open()
-        self.addCleanup(sandbox.front.stop)
-        # As the pool does, the contract is named: executions are told by contract only.
-        return exchange.VenueUnderTest(
-            sandbox.client(options={"contracts": CONTRACT}),
-            CONTRACT,
-            resting_price=D("49000.00"),
-            taking_price=D("50000.00"),
-            quantity=D("0.1"),
-            quantity_beyond_means=D(100),
-            unknown_order="987654321",
-            withdrawal=("BTC", D("0.5"), sandbox.address),
-            deposit_ticker="BTC",
-            client_id="ilp-1",
-        )
+    sandbox = SandboxGemini
+    unknown_order = "987654321"
+    # As the pool does, the contract is named: executions are told by contract only.
+    options: ClassVar[Mapping[str, Any]] = {"options": {"contracts": CONTRACT}}
 
 
 class GeminiInTrouble(GeminiCase):
@@ -53,7 +37,7 @@ class GeminiInTrouble(GeminiCase):
     async def test_wrong_credentials_fail_connect(self) -> None:
         """A key that the venue does not know, a wrong secret and a role that is missing end connect, with the reason."""
         for wrong in ({"id": "account-nobody"}, {"secret": "wrong"}, {"id": "account-fund-manager"}):
-            stranger = self.sandbox.client(**wrong)
+            stranger = self.make_client(**wrong)
             self.addCleanup(stranger.disconnect)
             error = await self.failure(stranger.connect(), Refused)
             self.assertIs(Reason.AUTH, error.reason)

@@ -10,7 +10,8 @@ from twisted.internet.utils import getProcessOutputAndValue
 from twisted.trial.unittest import TestCase
 
 from model.order import Side
-from tests.clients.gemini_venues import CONTRACT, KEY, SECRET, SandboxGemini
+from tests.clients.gemini_venues import CONTRACT, KEY, SandboxGemini
+from tests.clients.sandbox_venue import SECRET
 from tests.sandbox.worlds import D
 
 

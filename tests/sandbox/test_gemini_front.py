@@ -19,7 +19,8 @@ from model.order import Side
 from sandbox.faults import Faults, Kind
 from sandbox.gemini_front import GeminiFront
 from sandbox.gemini_keys import Key
-from tests.clients.gemini_venues import CONTRACT, KEY, SECRET, SYMBOL, SandboxGemini, now
+from tests.clients.gemini_venues import CONTRACT, KEY, SYMBOL, SandboxGemini
+from tests.clients.sandbox_venue import SECRET, now
 from tests.sandbox.worlds import D
 
 ORDER = {"symbol": SYMBOL, "side": "buy", "type": "exchange limit", "amount": "0.1", "price": "49000.00"}
