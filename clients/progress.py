@@ -1,6 +1,7 @@
 """How far each of our orders has come, so that an older reading never takes back what was told already."""
 
 from collections import OrderedDict
+from collections.abc import Iterable
 from decimal import Decimal
 
 from model.shapes import OrderShape
@@ -26,6 +27,11 @@ class Progress:
         while len(self._known) > MEMORY:
             self._known.popitem(last=False)
         return True
+
+    def forget(self, ids: Iterable[str]) -> None:
+        """The venue knows nothing of these any more; what is told of them from now on stands alone."""
+        for id in ids:
+            self._known.pop(id, None)
 
     def unfinished(self) -> frozenset[str]:
         """Ids of the orders that may still trade, as far as was told."""

@@ -51,7 +51,7 @@ class OrderCalls(Protocol[ListingT_contra]):
         """All open orders, by id."""
 
     async def look_up(self, ids: list[str]) -> Iterable[OrderShape]:
-        """These orders as they are now."""
+        """These orders as they are now; those that the venue does not know (any more) are left out."""
 
 
 class MoneyCalls(Protocol):
@@ -163,8 +163,10 @@ class SpotClient(StreamingClient, Generic[ListingT, OrdersT, MoneyT]):
         # Orders first: one that ends between the two readings is then still told by its fills.
         open_orders = await parts.orders.open()
         ended = sorted(self._progress.unfinished() - set(open_orders))
-        for order in [*open_orders.values(), *await parts.orders.look_up(ended)]:
+        looked_up = list(await parts.orders.look_up(ended))
+        for order in [*open_orders.values(), *looked_up]:
             self._tell_order(order)
+        self._progress.forget(set(ended) - {order["id"] for order in looked_up})
         for fill in await parts.account.fills(since, self._surroundings.now() + MARGIN):
             self.emit("trade", self, fill)
 

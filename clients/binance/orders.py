@@ -14,6 +14,7 @@ from clients.binance.wire import OVER, reading
 from clients.cancelling import proven_cancel
 from clients.errors import Reason, Refused
 from clients.listings import Listing, Market
+from clients.looking_up import known_orders
 from clients.parsing import proving
 from clients.steps import check_steps
 from model.money import plain
@@ -70,8 +71,8 @@ class Orders:
             return wire.order(answer, self._market)
 
     async def look_up(self, ids: list[str]) -> list[OrderShape]:
-        """These as they are now, one by one."""
-        return [await self.look(id) for id in ids]
+        """These as they are now, one by one; what the venue does not know (any more) is left out."""
+        return await known_orders(ids, self.look)
 
     async def open(self) -> dict[str, OrderShape]:
         """All open orders, by id."""

@@ -13,6 +13,7 @@ from clients.gemini.faults import VENUE
 from clients.gemini.rest import CANCEL, NEW_ORDER, GeminiRest
 from clients.gemini.wire import LIMIT, reading
 from clients.listings import Listing, Market
+from clients.looking_up import known_orders
 from clients.parsing import proving
 from clients.steps import check_steps
 from model.money import plain
@@ -67,8 +68,8 @@ class Orders:
             return wire.order(answer, self._market)
 
     async def look_up(self, ids: list[str]) -> list[OrderShape]:
-        """These as they are now, one by one."""
-        return [await self.look(id) for id in ids]
+        """These as they are now, one by one; what the venue does not know (any more) is left out."""
+        return await known_orders(ids, self.look)
 
     async def open(self) -> dict[str, OrderShape]:
         """All open orders, by id."""

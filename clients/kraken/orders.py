@@ -12,6 +12,7 @@ from clients.kraken import wire
 from clients.kraken.faults import VENUE
 from clients.kraken.rest import KrakenRest
 from clients.kraken.wire import Market, Pair, reading
+from clients.looking_up import known_orders
 from clients.parsing import proving, text
 from clients.steps import check_steps
 from model.money import plain
@@ -68,19 +69,26 @@ class Orders:
         with reading("QueryOrders"):
             if id not in result:
                 raise Refused(VENUE, "QueryOrders", f"{id} is not known", Reason.UNKNOWN_ORDER)
-            order = wire.order(id, result[id], self._market)
-            # Closed before all of it has traded: it will not trade any more either.
-            is_closed = text(result[id]["status"], "status") == "closed" and order["quantity_left"] > 0
-        return {**order, "is_cancelled": order["is_cancelled"] or is_closed}
+            return wire.order(id, result[id], self._market)
 
     async def look_up(self, ids: list[str]) -> list[OrderShape]:
         """These as they are now; what the venue does not know (any more) is left out."""
         found: list[OrderShape] = []
         for first in range(0, len(ids), MOST_ORDERS):
-            result = await self._rest.private("QueryOrders", txid=",".join(ids[first : first + MOST_ORDERS]))
-            with reading("QueryOrders"):
-                found += wire.orders(result, self._market).values()
+            some = ids[first : first + MOST_ORDERS]
+            try:
+                found += await self._queried(some)
+            except Refused as refused:
+                if refused.reason is not Reason.UNKNOWN_ORDER:
+                    raise
+                # One that is forgotten hides the others.
+                found += await known_orders(some, self._look)
         return found
+
+    async def _queried(self, ids: list[str]) -> list[OrderShape]:
+        result = await self._rest.private("QueryOrders", txid=",".join(ids))
+        with reading("QueryOrders"):
+            return list(wire.orders(result, self._market).values())
 
     async def open(self) -> dict[str, OrderShape]:
         """OpenOrders, by id."""

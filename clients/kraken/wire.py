@@ -146,6 +146,7 @@ def order(id: str, entry: Mapping[str, Any], known: Market) -> OrderShape:
     """An order of ``OpenOrders`` or ``QueryOrders``. One that is no limit order (a person's stop) has price 0."""
     description = entry["descr"]
     quantity, done = number(entry["vol"], "vol"), number(entry["vol_exec"], "vol_exec")
+    left, status = quantity_left(id, quantity, done), text(entry["status"], "status")
     return {
         "id": text(id, "order id"),
         "contract": known.contract(text(description["pair"], "pair")),
@@ -153,8 +154,9 @@ def order(id: str, entry: Mapping[str, Any], known: Market) -> OrderShape:
         # What a stop or a market order has there is no limit, and may be "+50.0000%".
         "price": number(description["price"], "price") if description["ordertype"] == "limit" else ZERO,
         "quantity": quantity,
-        "quantity_left": quantity_left(id, quantity, done),
-        "is_cancelled": text(entry["status"], "status") in OVER,
+        "quantity_left": left,
+        # Closed before all of it has traded: it will not trade any more either.
+        "is_cancelled": status in OVER or (status == "closed" and left > 0),
         "timestamp": microseconds(entry["opentm"]),
         "client_id": optional_text(entry.get("cl_ord_id"), "cl_ord_id"),
     }

@@ -110,6 +110,18 @@ class InTrouble(SandboxCase):
         self.assertEqual((D(0), False), (last["quantity_left"], last["is_cancelled"]))
         await self.until(lambda: self.exchange.bookAsOf(self.contract), "the book")
 
+    async def test_order_that_the_venue_has_forgotten_keeps_nobody_out(self) -> None:
+        """Venues forget orders that were cancelled without a fill: one that ended while we were away may not be found."""
+        await self.following()
+        self.sandbox.venue.accounts.of("pool").remembers = False
+        gone, kept = await self.bid(49_000), await self.bid(49_010, client_id="ilp-8")
+        await self.until(lambda: {order["id"] for order in self.told["order"]} == {gone, kept}, "the orders")
+        self.sandbox.front.drop_connections()
+        (forgotten,) = [order.id for order in self.sandbox.venue.open_orders("pool") if order.price == D(49_000)]
+        self.sandbox.venue.cancel("pool", forgotten)
+        await self.until(lambda: len(self.told["connect"]) == 2, "the second connect")
+        self.assertEqual({kept}, set(await self.exchange.getOpenOrders()))
+
     async def test_fill_told_twice_has_one_id(self) -> None:
         """A doubled message may tell a fill twice, but never as two."""
         await self.following()
