@@ -3,8 +3,8 @@
 Its parts (:mod:`rest`, :mod:`orders`, :mod:`account`, :mod:`streams`) meet here.
 """
 
-from collections.abc import Mapping
-from datetime import datetime, timedelta
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from clients.bars import finished
@@ -20,7 +20,7 @@ from clients.coinbase_exchange.streams import BEST, BookStream, UserStream
 from clients.coinbase_exchange.wire import reading
 from clients.errors import ExchangeError
 from clients.interface import returns_deferred
-from clients.listings import Listing
+from clients.listings import Listing, Market
 from clients.spot_client import Parts, SpotClient
 from clients.surroundings import Surroundings
 from model.candle import PERIOD_SECONDS, Period
@@ -77,6 +77,7 @@ class CoinbaseExchange(SpotClient[Listing, Orders, Account]):
         self._user = UserStream(
             places.feed,
             self._surroundings,
+            products=self._products,
             proof=self._rest.subscription,
             told=self._told,
             up=self._own_up,
@@ -90,9 +91,7 @@ class CoinbaseExchange(SpotClient[Listing, Orders, Account]):
 
     async def _learn(self) -> None:
         await self._compare_clocks()
-        products = await self._rest.public(PRODUCTS)
-        with reading(PRODUCTS):
-            market = wire.market(products)
+        market = await self._market()
         currencies = await self._rest.public(CURRENCIES)
         with reading(CURRENCIES):
             ways = networks(currencies, self._places.networks)
@@ -102,10 +101,18 @@ class CoinbaseExchange(SpotClient[Listing, Orders, Account]):
         orders = Orders(self._rest, self._user.memory, self._surroundings.reactor)
         account = Account(self._rest, orders, ways, self._ours, dict(self._places.addresses))
         self._parts = Parts(market.contracts, orders, account)
-        self._user.products = sorted(market.symbols)
         self.instruments = {contract: listing.instrument for contract, listing in market.contracts.items()} | ways.instruments()
         self._name_traded(self._places.contracts)
         self._read_from_the_start()
+
+    async def _market(self) -> Market:
+        products = await self._rest.public(PRODUCTS)
+        with reading(PRODUCTS):
+            return wire.market(products)
+
+    @returns_deferred
+    async def _products(self) -> Sequence[str]:
+        return sorted((await self._market()).symbols)
 
     @returns_deferred
     async def _best(self, symbol: str) -> Any:
@@ -179,4 +186,4 @@ class CoinbaseExchange(SpotClient[Listing, Orders, Account]):
 
 
 def _written(moment: datetime) -> str:
-    return moment.strftime("%Y-%m-%dT%H:%M:%SZ")
+    return moment.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")

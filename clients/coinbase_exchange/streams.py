@@ -147,7 +147,8 @@ class BookStream(SharedBookStream[Listing, CoinbaseExchangeBook]):
 class UserStream(OwnStream):
     """Our orders and fills. ``proof()`` signs the subscription; ``told(news)`` with every message that is news.
 
-    ``wrong_time()``: the venue finds our timestamp wrong.
+    ``products()`` asks what is listed, for each connection anew: a subscription that names one that is not listed any more is
+    refused as a whole. ``wrong_time()``: the venue finds our timestamp wrong.
     """
 
     def __init__(
@@ -155,6 +156,7 @@ class UserStream(OwnStream):
         url: str,
         surroundings: Surroundings,
         *,
+        products: Callable[[], "Deferred[Sequence[str]]"],
         proof: Callable[[], Mapping[str, str]],
         told: Callable[[News], object],
         up: Callable[[], object],
@@ -163,14 +165,19 @@ class UserStream(OwnStream):
         wrong_time: Callable[[], object],
     ) -> None:
         super().__init__(f"{VENUE} user", url, surroundings, up=up, down=down, refused=refused)
-        self._proof, self._told, self._wrong_time = proof, told, wrong_time
-        self.products: Sequence[str] = ()
+        self._listed, self._proof, self._told, self._wrong_time = products, proof, told, wrong_time
+        self._products: Sequence[str] = ()
         self.memory = Executions()
 
     def _log_in(self) -> None:
-        self._link.send(request("subscribe", self.products, ["user"], self._proof()))
+        self._with(self._listed(), self._subscribe)
+
+    def _subscribe(self, products: Sequence[str]) -> None:
+        self._products = products
+        self._link.send(request("subscribe", products, ["user"], self._proof()))
 
     def _heard(self, message: Any) -> None:
+        news: News | None = None
         with reading("user feed"):
             kind = text(message["type"], "type")
             if kind == "error":
@@ -179,11 +186,12 @@ class UserStream(OwnStream):
                 self._subscribed(message)
             elif self.is_up:
                 news = self.memory.hear(message)
-                self._told(news)
+        if news is not None:
+            self._told(news)
 
     def _subscribed(self, message: Mapping[str, Any]) -> None:
         there = {product for each in message["channels"] if each["name"] == "user" for product in each["product_ids"]}
-        if missing := set(self.products) - there:
+        if missing := set(self._products) - there:
             raise ValueError(f"the subscription lacks {', '.join(sorted(missing)[:5])}")
         self._stands()
 

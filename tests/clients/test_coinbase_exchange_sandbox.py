@@ -2,13 +2,14 @@
 
 from collections import Counter
 from collections.abc import Mapping
-from datetime import datetime, timedelta
+from datetime import datetime, timedelta, timezone
 from decimal import Decimal
 from typing import Any, ClassVar
 
 from clients.coinbase_exchange import account, book, streams
 from clients.errors import Reason, Refused, Retryable
 from model.order import Side
+from sandbox.candles import Bar
 from sandbox.faults import Kind
 from tests.clients import sandbox_venue, trouble
 from tests.clients.coinbase_exchange_venues import CONTRACT, PASSPHRASE, UNKNOWN_ORDER, SandboxCoinbaseExchange
@@ -209,6 +210,17 @@ class CoinbaseExchangeInTrouble(trouble.InTrouble):
         await self.until(lambda: self.told["trade"], "the fill")
         self.assertEqual({"USD": D(30)}, self.told["trade"][0]["fees"])
         self.assertEqual(D(94_970), (await self.exchange.getPositions())["USD"]["position"])
+
+    async def test_bars_of_any_zone(self) -> None:
+        """A time is a time, whatever zone it is written in."""
+        end = now().replace(second=0, microsecond=0)
+        opened = [int((end - timedelta(minutes=number)).timestamp()) for number in range(1, 6)]
+        self.sandbox.venue.histories[CONTRACT].load([Bar(each, D(1), D(1), D(1), D(1), D(1), D(1)) for each in opened])
+        await self.exchange.connect()
+        zone = timezone(timedelta(hours=5, minutes=30))
+        wanted = [(end - timedelta(minutes=5)).astimezone(zone), end.astimezone(zone)]
+        bars = await self.exchange.getOHLCVHistory(CONTRACT, "minute", *wanted)
+        self.assertEqual(sorted(each * 1_000_000 for each in opened), sorted(bars))
 
     async def test_histories_are_read_to_the_last_page(self) -> None:
         """More than a page of fills, ledger entries and transfers comes back whole, each once, oldest first."""
