@@ -98,7 +98,8 @@ class Account:
         first = microseconds_of(window[0])
         rows = await self._listed(ROWS, form, lambda answer: answer, lambda row: wire.moment(row["datetime"]) < first)
         with reading(ROWS):
-            each_once = {whole(row["id"], "id"): row for row in rows}
+            # A trade with oneself is two postings of one number.
+            each_once = {(whole(row["id"], "id"), str(row.get("order_id"))): row for row in rows}
             return [row for row in each_once.values() if is_within(wire.moment(row["datetime"]), *window)]
 
     async def _requests(self, start: datetime) -> list[Row]:

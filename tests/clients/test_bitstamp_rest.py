@@ -2,6 +2,7 @@
 
 import hashlib
 import hmac
+import json
 from datetime import timedelta
 from decimal import Decimal
 from typing import Any
@@ -284,6 +285,14 @@ class HistoryTests(RestCase):
         fills = self.result(self.account.fills(*self.window()))
         self.assertEqual([f"{ID}-209895701", "7-7", "8-8"], [fill["id"] for fill in fills])
         self.assertEqual(["ilp-1", "ilp-7", None], [fill["client_id"] for fill in fills])
+
+    def test_trade_with_oneself(self) -> None:
+        """Both sides have one number, and are two executions."""
+        other = {**TRADE, "order_id": 77, "eth": "-0.00500000", "usdt": "22.26"}
+        self.script |= {ROWS: [TRADE, other, TRADE], STATUS_CALL: (404, json.dumps(NOT_FOUND).encode())}
+        fills = self.result(self.account.fills(self.around.now() - timedelta(days=9_000), self.around.now()))
+        self.assertEqual({(ID, "BUY"), ("77", "SELL")}, {(fill["order_id"], fill["side"]) for fill in fills})
+        self.assertEqual(2, len({fill["id"] for fill in fills}))
 
     def test_how_far_back(self) -> None:
         """Thirty days can be asked for by time; beyond, pages are read from the newest to the first that is too old."""
