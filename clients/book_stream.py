@@ -163,11 +163,15 @@ class BookStream(Generic[ListingT, BookT]):
         self._ask_for(followed)
 
     def _will_not_stream(self, symbol: str, words: object) -> None:
-        """One contract that the venue will not stream must not cost us the other books: it stays without a proven age."""
+        """One contract that the venue will not stream must not cost us the other books: it stays without a proven age.
+
+        It is asked for again, ever more rarely: a venue that was busy or in maintenance says the same as one that has no such book.
+        """
         self.log.error("{venue} will not stream {symbol}: {words}", venue=self._venue, symbol=symbol, words=words)
         followed = self._followed.get(symbol)
         if followed is not None:
             followed.lose()
+            followed.alarm.set(followed.backoff.next_delay(), self._subscribe, followed)
 
     # The books
 

@@ -29,6 +29,7 @@ class BitfinexInTrouble(trouble.InTrouble):
     sandbox_class = SandboxBitfinex
     new_order, balances, listing = "auth/w/order/submit", "auth/r/wallets", "conf/.*"
     book, own = "book", "user"
+    unstreamed = "10300 subscribe: failed"
 
     async def test_steps(self) -> None:
         """The step of prices is that of their fifth digit, the step of quantities the eighth place."""
@@ -125,14 +126,6 @@ class BitfinexInTrouble(trouble.InTrouble):
         self.sandbox.trade(Side.BUY, D("0.1"), D(49_991))
         await self.doubted()
         self.assertEqual([D(49_991), D(49_990)], self.best_bids())
-
-    async def test_refused_subscription_is_asked_for_again(self) -> None:
-        """A book that is not streamed is asked for by REST, the others go on."""
-        self.fault("subscribe", Kind.ERROR, text="10300 subscribe: failed")
-        await self.exchange.connect()
-        book = await self.exchange.getOrderBook(CONTRACT)
-        self.assertEqual(D(49_990), book["bids"][0]["price"])
-        self.assertIsNone(self.exchange.bookAsOf(CONTRACT))
 
     # What is ours
 

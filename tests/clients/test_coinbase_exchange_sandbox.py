@@ -33,7 +33,7 @@ class CoinbaseExchangeInTrouble(trouble.InTrouble):
     sandbox_class = SandboxCoinbaseExchange
     new_order, balances, listing = "POST /orders", "GET /accounts", "GET /products"
     book, own = "level2", "user"
-    unavailable = "503"
+    unavailable, unstreamed = "503", "400 BTC-USD is not a valid product"
 
     def wrong_keys(self) -> list[dict[str, Any]]:
         return [*super().wrong_keys(), {"options": {"passphrase": "wrong"}}]

@@ -21,7 +21,8 @@ D = Decimal
 class InTrouble(SandboxCase):
     """``new_order``, ``balances``, ``listing``: the calls as the sandbox's faults name them, ``book`` and ``own`` the streams.
 
-    ``unavailable``: the words with which this venue is down for a while (empty: what the front says by itself).
+    ``unavailable``: the words with which this venue is down for a while (empty: what the front says by itself), ``unstreamed``
+    those with which it will not stream a book.
     The class itself, without a venue, is skipped.
     """
 
@@ -31,6 +32,7 @@ class InTrouble(SandboxCase):
     book: ClassVar[str]
     own: ClassVar[str]
     unavailable: ClassVar[str] = ""
+    unstreamed: ClassVar[str] = ""
 
     async def setUp(self) -> None:  # type: ignore[override]  # trial awaits it
         if not hasattr(self, "sandbox_class"):
@@ -94,6 +96,17 @@ class InTrouble(SandboxCase):
         await self.failure(self.bid(), Retryable)
 
     # Streams
+
+    async def test_refused_book_is_asked_for_again(self) -> None:
+        """A book that the venue will not stream now is asked for by REST, without an age, and then streamed all the same."""
+        await self.exchange.connect()
+        self.fault("subscribe", Kind.ERROR, text=self.unstreamed)
+        book = await self.exchange.getOrderBook(self.contract)
+        self.assertEqual(D(49_990), book["bids"][0]["price"])
+        await self.until(lambda: not self.sandbox.faults.in_force(), "the refusal")
+        self.assertIsNone(self.exchange.bookAsOf(self.contract))
+        await self.until(lambda: self.exchange.bookAsOf(self.contract), "the book")
+        self.assertEqual([], self.told["disconnect"])
 
     async def test_fill_during_a_lost_connection_is_told(self) -> None:
         """What executed while we were away is told by the time we are connected again."""
