@@ -165,7 +165,7 @@ class BookStream(Generic[ListingT, BookT]):
     def _will_not_stream(self, symbol: str, words: object) -> None:
         """One contract that the venue will not stream must not cost us the other books: it stays without a proven age.
 
-        It is asked for again, ever more rarely: a venue that was busy or in maintenance says the same as one that has no such book.
+        It is asked for again, ever more rarely: a venue that is busy may say no more than one that has no such book.
         """
         self.log.error("{venue} will not stream {symbol}: {words}", venue=self._venue, symbol=symbol, words=words)
         followed = self._followed.get(symbol)

@@ -7,13 +7,23 @@ from model.instrument import Instrument
 from model.money import plain
 
 
-def check_steps(venue: str, call: str, instrument: Instrument, quantity: Decimal, price: Decimal, side: str) -> None:
-    """Pass a limit order that is on the steps and above the minimums.
+def check_steps(
+    venue: str,
+    call: str,
+    instrument: Instrument,
+    quantity: Decimal,
+    price: Decimal,
+    side: str,
+    flags: frozenset[str] = frozenset(),
+) -> None:
+    """Pass a limit order that is on the steps and above the minimums, and whose ``flags`` can all be true.
 
     :raises Refused: (PRICE, SIZE, OTHER) with what is wrong.
     """
     if side not in ("BUY", "SELL"):
         raise Refused(venue, call, f"side {side!r} is neither BUY nor SELL")
+    if flags >= {"post_only", "immediate"}:
+        raise Refused(venue, call, "an order that may only rest cannot be immediate too")
     if not price.is_finite() or price <= 0 or instrument.round_bid(price) != price:
         raise Refused(venue, call, f"{price} is not a multiple of {plain(instrument.tick)}", Reason.PRICE)
     if not quantity.is_finite() or quantity <= 0 or instrument.round_quantity(quantity) != quantity:

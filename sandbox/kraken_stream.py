@@ -147,7 +147,10 @@ class Streams:
                 raise KrakenError(f"Unsupported method {method}")
             table[method](connection, params, answer)
         except KrakenError as error:
-            connection.say(answer | {"success": False, "error": error.text})
+            symbols = params.get("symbol")
+            # One answer for each symbol, by its name.
+            for named in [{"symbol": symbol} for symbol in symbols] if isinstance(symbols, list) else [{}]:
+                connection.say(answer | {"success": False, "error": error.text} | named)
 
     # -- subscriptions ----------------------------------------------------------------------------------------------------
 

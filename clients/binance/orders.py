@@ -38,9 +38,7 @@ class Orders:
         self, listing: Listing, quantity: Decimal, price: Decimal, side: SideName, client_id: str | None, flags: frozenset[str]
     ) -> str:
         """A limit order; ``flags`` of ``post_only``, ``immediate``. Off-step values never leave."""
-        check_steps(VENUE, NEW_ORDER, listing.instrument, quantity, price, side)
-        if flags >= {"post_only", "immediate"}:
-            raise Refused(VENUE, NEW_ORDER, "an order that may only rest cannot be immediate too")
+        check_steps(VENUE, NEW_ORDER, listing.instrument, quantity, price, side, flags)
         form = {"symbol": listing.symbol, "side": side, "quantity": plain(quantity), "price": plain(price)}
         if "post_only" in flags:
             form["type"] = "LIMIT_MAKER"

@@ -41,13 +41,11 @@ class Orders:
         self, listing: Listing, quantity: Decimal, price: Decimal, side: SideName, client_id: str | None, flags: frozenset[str]
     ) -> str:
         """A limit order; ``flags`` of ``post_only``, ``immediate``. Off-step values never leave."""
-        check_steps(VENUE, SUBMIT, listing.instrument, quantity, price, side)
+        check_steps(VENUE, SUBMIT, listing.instrument, quantity, price, side, flags)
         if price % step_of(price):
             # The venue would round it, and tell nobody.
             words = f"{price} has more than {DIGITS} digits; the step of prices this high is learned at the next start"
             raise Refused(VENUE, SUBMIT, words, Reason.PRICE)
-        if flags >= {"post_only", "immediate"}:
-            raise Refused(VENUE, SUBMIT, "an order that may only rest cannot be immediate too")
         fields: dict[str, Any] = {
             "type": "EXCHANGE IOC" if "immediate" in flags else "EXCHANGE LIMIT",
             "symbol": listing.symbol,

@@ -59,9 +59,7 @@ class Orders:
     ) -> str:
         """A limit order; ``flags`` of ``post_only``, ``immediate``. Off-step values never leave."""
         call = NEW_ORDER.format(side=side.lower(), market=listing.symbol)
-        check_steps(VENUE, call, listing.instrument, quantity, price, side)
-        if flags >= {"post_only", "immediate"}:
-            raise Refused(VENUE, call, "an order that may only rest cannot be immediate too")
+        check_steps(VENUE, call, listing.instrument, quantity, price, side, flags)
         form = {"amount": plain(quantity), "price": plain(price)}
         if "post_only" in flags:
             form["moc_order"] = "True"

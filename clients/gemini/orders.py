@@ -37,9 +37,7 @@ class Orders:
 
         One that cannot be what ``flags`` want is cancelled by the venue at once, and told so by the stream.
         """
-        check_steps(VENUE, NEW_ORDER, listing.instrument, quantity, price, side)
-        if flags >= {"post_only", "immediate"}:
-            raise Refused(VENUE, NEW_ORDER, "an order that may only rest cannot be immediate too")
+        check_steps(VENUE, NEW_ORDER, listing.instrument, quantity, price, side, flags)
         form: dict[str, Any] = {"symbol": listing.symbol, "amount": plain(quantity), "price": plain(price)}
         form |= {"side": side.lower(), "type": LIMIT}
         if flags:

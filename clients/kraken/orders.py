@@ -35,7 +35,7 @@ class Orders:
         self, pair: Pair, quantity: Decimal, price: Decimal, side: SideName, client_id: str | None, flags: frozenset[str]
     ) -> str:
         """AddOrder, a limit order; ``flags`` of ``post_only``, ``immediate``. Off-step values never leave."""
-        check_steps(VENUE, "AddOrder", pair.instrument, quantity, price, side)
+        check_steps(VENUE, "AddOrder", pair.instrument, quantity, price, side, flags)
         form = {
             "pair": pair.id,
             "type": "buy" if side == "BUY" else "sell",

@@ -73,24 +73,17 @@ class OrderTests(RestCase):
     def test_what_is_sent(self) -> None:
         """Plain digits, our id, the fee in the quote currency, the flags; signed over exactly these bytes."""
         self.script["AddOrder"] = {"txid": ["O1"]}
-        self.assertEqual("O1", self.result(self.place("0.00010000", "30000.10", frozenset({"post_only", "immediate"}))))
-        (form,) = self.forms("AddOrder")
-        nonce = form.pop("nonce")
-        self.assertEqual(
-            {
-                "pair": "XXBTZUSD",
-                "type": "buy",
-                "ordertype": "limit",
-                "volume": "0.0001",
-                "price": "30000.1",
-                "oflags": "fciq,post",
-                "timeinforce": "IOC",
-                "cl_ord_id": "ilp-1",
-            },
-            form,
-        )
-        (asked,) = self.around.server.asked
-        self.assertEqual(sign(b"secret", "/0/private/AddOrder", int(nonce), asked.body), asked.headers["Api-Sign"])
+        common = {"pair": "XXBTZUSD", "type": "buy", "ordertype": "limit", "volume": "0.0001", "price": "30000.1"}
+        for flags, words in (
+            (NO_FLAGS, {"oflags": "fciq"}),
+            (frozenset({"post_only"}), {"oflags": "fciq,post"}),
+            (frozenset({"immediate"}), {"oflags": "fciq", "timeinforce": "IOC"}),
+        ):
+            self.assertEqual("O1", self.result(self.place("0.00010000", "30000.10", flags)))
+            form, asked = self.forms("AddOrder")[-1], self.around.server.asked[-1]
+            nonce = form.pop("nonce")
+            self.assertEqual({**common, "cl_ord_id": "ilp-1", **words}, form)
+            self.assertEqual(sign(b"secret", "/0/private/AddOrder", int(nonce), asked.body), asked.headers["Api-Sign"])
 
     def test_an_answer_without_an_id(self) -> None:
         """Neither yes nor no: the order may be in the book."""
@@ -112,6 +105,7 @@ class OrderTests(RestCase):
             ("0.0001", "100", Reason.SIZE),
         ):
             self.assertIs(reason, self.error(self.place(quantity, price), Refused).reason, (quantity, price))
+        self.error(self.place(flags=frozenset({"post_only", "immediate"})), Refused)
         self.assertEqual([], self.around.server.asked)
 
     def test_cancel(self) -> None:
