@@ -10,6 +10,9 @@ from clients.parsing import EPOCH
 #: More pages than this of one history are a venue that never ends, not a history.
 MOST_PAGES = 2_000
 
+#: Where times are whole milliseconds: what is dated by the one in which a window begins is not before it.
+MILLISECOND = timedelta(milliseconds=1)
+
 Where = TypeVar("Where")
 
 

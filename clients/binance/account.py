@@ -14,13 +14,14 @@ from clients.binance.faults import VENUE
 from clients.binance.orders import Orders
 from clients.binance.rest import BinanceRest
 from clients.binance.wire import reading
-from clients.listings import Listing, Market
+from clients.listings import Listing, Market, empty_positions
 from clients.networks import Networks
-from clients.paging import all_pages, is_within, microseconds_of, milliseconds
+from clients.paging import MILLISECOND, all_pages, is_within, microseconds_of, milliseconds
 from clients.parsing import proving, text, whole
 from clients.postings import postings
 from clients.steps import check_amount
-from model.money import ZERO, plain
+from clients.unsettled import Unsettled
+from model.money import plain
 from model.shapes import FillShape, PositionShape, TransactionShape
 
 ACCOUNT, TRADES = "GET /api/v3/account", "GET /api/v3/myTrades"
@@ -46,18 +47,14 @@ class Account:
     _networks: Networks
     _listings: Callable[[], Iterable[Listing]]
     _now: Callable[[], datetime]
-    #: Deposits and withdrawals that were on their way when they were last looked at: when they end, that is news.
-    _unsettled: set[str] = field(factory=set, init=False)
+    _unsettled: Unsettled = field(factory=Unsettled, init=False)
 
     async def positions(self) -> dict[str, PositionShape]:
         """Balances, by ticker; those of our contracts are there even when there is nothing."""
         answer = await self._rest.private(ACCOUNT, omitZeroBalances="true")
         with reading(ACCOUNT):
             found = wire.positions(answer)
-        for listing in self._listings():
-            for ticker in (listing.instrument.base, listing.instrument.quote):
-                found.setdefault(ticker, {"contract": ticker, "position": ZERO, "available": ZERO})
-        return found
+        return empty_positions(self._listings()) | found
 
     async def fills(self, start: datetime, end: datetime) -> list[FillShape]:
         """Executions, oldest first, with our own ids of their orders."""
@@ -75,7 +72,7 @@ class Account:
         client_ids = await self._orders.client_ids(listing.symbol, orders)
         for shape in shapes:
             shape["client_id"] = client_ids.get(shape["order_id"])
-        return [shape for shape in shapes if _is_within(shape["timestamp"], start, end)]
+        return [shape for shape in shapes if is_within(shape["timestamp"], start - MILLISECOND, end)]
 
     async def _trades(self, symbol: str, start: datetime, end: datetime) -> list[Mapping[str, Any]]:
         """Days without a trade are asked for one by one; from the first trade on it goes by the trades' ids."""
@@ -110,22 +107,13 @@ class Account:
         """Postings, oldest first. One that was pending when it was last told is told again when it has ended."""
         window = self._rest.skew.widen(start, end)
         found = [posting for shape in await self.fills(start, end) for posting in postings(shape)]
+        transfers: list[list[TransactionShape]] = []
         for call, read in ((DEPOSITS, history.deposit), (WITHDRAWALS, history.withdrawal)):
             entries = await self._fundings(call, window[0] - SETTLING, window[1])
             with reading(call):
-                for entry in entries:
-                    found += self._told(read(entry), window)
+                transfers += map(read, entries)
+        found += self._unsettled.news(transfers, window[0] - SECOND - MILLISECOND, window[1])
         return sorted(found, key=lambda shape: (shape["timestamp"], shape["id"]))
-
-    def _told(self, told_of: list[TransactionShape], window: tuple[datetime, datetime]) -> list[TransactionShape]:
-        name, is_pending = told_of[0]["id"], told_of[0].get("state") == "pending"
-        has_ended = name in self._unsettled and not is_pending
-        told = [each for each in told_of if has_ended or _is_within(each["timestamp"], window[0] - SECOND, window[1])]
-        if has_ended:
-            self._unsettled.discard(name)
-        elif told and is_pending:
-            self._unsettled.add(name)
-        return told
 
     async def _fundings(self, call: str, start: datetime, end: datetime) -> list[Mapping[str, Any]]:
         found: dict[str, Mapping[str, Any]] = {}
@@ -162,8 +150,3 @@ class Account:
         answer = await self._rest.private(WITHDRAW, **form)
         with proving(VENUE, WITHDRAW, answer):
             return text(answer["id"], "id")
-
-
-def _is_within(timestamp: int, start: datetime, end: datetime) -> bool:
-    # The venue's times are whole milliseconds: one that began within the first is not before it.
-    return is_within(timestamp, start - timedelta(milliseconds=1), end)

@@ -1,7 +1,7 @@
 """Money at Bitfinex: balances, addresses, withdrawals, histories. Each method is the body of one of the interface's."""
 
 from collections.abc import Callable, Iterable, Mapping
-from datetime import datetime, timedelta
+from datetime import datetime
 from decimal import Decimal
 from functools import partial
 from math import ceil, floor
@@ -16,11 +16,12 @@ from clients.bitfinex.rest import ADDRESS, WITHDRAW, BitfinexRest
 from clients.bitfinex.symbols import Market
 from clients.bitfinex.wire import WALLET, reading, row
 from clients.errors import InvalidData, OutcomeUnknown, Reason, Refused
-from clients.listings import Listing
-from clients.paging import all_pages, is_within, milliseconds
+from clients.listings import Listing, empty_positions
+from clients.paging import MILLISECOND, all_pages, is_within, milliseconds
 from clients.parsing import proving, text, whole
 from clients.postings import postings
 from clients.steps import check_amount
+from clients.unsettled import Unsettled
 from model.money import ZERO, plain
 from model.shapes import FeesShape, FillShape, OrderShape, PositionShape, TransactionShape
 
@@ -29,8 +30,6 @@ TRADES, MOVEMENTS = "auth/r/trades/hist", "auth/r/movements/hist"
 MOST_TRADES, MOST_MOVEMENTS = 2_500, 1_000
 #: Of several methods, the one that everybody means. Others are named by the option ``network_<TICKER>``.
 USUAL = {"BTC": "BITCOIN"}
-#: Times are whole milliseconds: one that began within the first is not before it.
-MILLISECOND = timedelta(milliseconds=1)
 
 
 @define
@@ -42,8 +41,7 @@ class Account:
     _orders: Orders
     _networks: Mapping[str, str]
     _listings: Callable[[], Iterable[Listing]]
-    #: Deposits and withdrawals that were on their way when they were last told: when they end, that is news.
-    _unsettled: set[str] = field(factory=set, init=False)
+    _unsettled: Unsettled = field(factory=Unsettled, init=False)
 
     async def positions(self) -> dict[str, PositionShape]:
         """Balances, by ticker; those of our contracts are there even when there is nothing."""
@@ -55,10 +53,7 @@ class Account:
             held = _held(await self._orders.open())
             for ticker in untold:
                 found[ticker]["available"] = found[ticker]["position"] - held.get(ticker, ZERO)
-        for listing in self._listings():
-            for ticker in (listing.instrument.base, listing.instrument.quote):
-                found.setdefault(ticker, {"contract": ticker, "position": ZERO, "available": ZERO})
-        return found
+        return empty_positions(self._listings()) | found
 
     async def fees(self, listing: Listing) -> FeesShape:
         """What the account's volume of the last 30 days has come to."""
@@ -98,8 +93,8 @@ class Account:
         # They are listed by when they were last changed: one that began in the window may have been changed long after it.
         await all_pages(VENUE, MOVEMENTS, partial(self._movements_to, entries, milliseconds(window[0], floor)), None)
         with reading(MOVEMENTS):
-            for entry in entries.values():
-                found += self._told(history.movement(entry, self._market.names), window)
+            transfers = [history.movement(entry, self._market.names) for entry in entries.values()]
+        found += self._unsettled.news(transfers, window[0] - MILLISECOND, window[1])
         return sorted(found, key=lambda shape: (shape["timestamp"], shape["id"]))
 
     async def _movements_to(self, found: dict[int, list[Any]], start: int, end: int | None) -> int | None:
@@ -119,16 +114,6 @@ class Account:
         if reached == before:
             raise InvalidData(VENUE, call, f"more than one page of the same millisecond, {reached}")
         return reached
-
-    def _told(self, told_of: list[TransactionShape], window: tuple[datetime, datetime]) -> list[TransactionShape]:
-        name, is_pending = told_of[0]["id"], told_of[0].get("state") == "pending"
-        has_ended = name in self._unsettled and not is_pending
-        told = [each for each in told_of if has_ended or is_within(each["timestamp"], window[0] - MILLISECOND, window[1])]
-        if has_ended:
-            self._unsettled.discard(name)
-        elif told and is_pending:
-            self._unsettled.add(name)
-        return told
 
     # Money in and out
 

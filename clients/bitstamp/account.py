@@ -14,12 +14,12 @@ from clients.bitstamp.faults import VENUE
 from clients.bitstamp.orders import Orders
 from clients.bitstamp.rest import BitstampRest
 from clients.bitstamp.wire import DEPOSIT, TRADE, WITHDRAWAL, reading
-from clients.listings import Listing
+from clients.listings import Listing, empty_positions
 from clients.paging import all_pages, is_within, microseconds_of
 from clients.parsing import proving, text, whole
 from clients.postings import postings
 from clients.steps import check_amount
-from model.money import ZERO, plain
+from model.money import plain
 from model.shapes import FeesShape, FillShape, PositionShape, TransactionShape
 
 BALANCES, FEES = "POST /api/v2/account_balances/", "POST /api/v2/fees/trading/"
@@ -50,10 +50,7 @@ class Account:
         answer = await self._rest.private(BALANCES)
         with reading(BALANCES):
             found = wire.positions(answer)
-        for listing in self._listings():
-            for ticker in (listing.instrument.base, listing.instrument.quote):
-                found.setdefault(ticker, {"contract": ticker, "position": ZERO, "available": ZERO})
-        return found
+        return empty_positions(self._listings()) | found
 
     async def fees(self, listing: Listing) -> FeesShape:
         """What a trade costs us now."""

@@ -15,11 +15,12 @@ from clients.coinbase_exchange.places import currency_of, ticker_of
 from clients.coinbase_exchange.rest import FILLS, CoinbaseExchangeRest
 from clients.coinbase_exchange.wire import reading
 from clients.errors import Reason, Refused
-from clients.listings import Listing
+from clients.listings import Listing, empty_positions
 from clients.paging import all_pages, is_within
 from clients.parsing import EPOCH, microseconds_of_text, proving, text
 from clients.steps import check_amount
-from model.money import ZERO, plain
+from clients.unsettled import Unsettled
+from model.money import plain
 from model.shapes import FeesShape, FillShape, PositionShape, TransactionShape
 
 ACCOUNTS, LEDGER, FEES = "GET /accounts", "GET /accounts/{account_id}/ledger", "GET /fees"
@@ -44,8 +45,7 @@ class Account:
     _listings: Callable[[], Iterable[Listing]]
     _addresses: dict[str, str]
     _account_ids: dict[str, str] = field(factory=dict, init=False)
-    #: Transfers that were on their way when they were last looked at: when they end, that is news.
-    _unsettled: set[str] = field(factory=set, init=False)
+    _unsettled: Unsettled = field(factory=Unsettled, init=False)
 
     async def positions(self) -> dict[str, PositionShape]:
         """Balances, by ticker; those of our contracts are there even when there is nothing."""
@@ -53,12 +53,7 @@ class Account:
         with reading(ACCOUNTS):
             found = wire.positions(answer)
             self._account_ids = wire.accounts(answer)
-        for ticker in self._tickers():
-            found.setdefault(ticker, {"contract": ticker, "position": ZERO, "available": ZERO})
-        return found
-
-    def _tickers(self) -> list[str]:
-        return [ticker for listing in self._listings() for ticker in (listing.instrument.base, listing.instrument.quote)]
+        return empty_positions(self._listings()) | found
 
     async def fees(self) -> FeesShape:
         """What the account's volume of the last 30 days has come to."""
@@ -99,8 +94,8 @@ class Account:
             found += await self._ledger(ticker, *window)
         rows = await self._rows(TRANSFERS, {}, {}, window[0] - SETTLING)
         with reading(TRANSFERS):
-            for row in rows:
-                found += self._told(history.transfer(row), window)
+            transfers = list(map(history.transfer, rows))
+        found += self._unsettled.news(transfers, *window)
         return sorted(found, key=lambda shape: (shape["timestamp"], shape["id"]))
 
     async def _ledger(self, ticker: str, start: datetime, end: datetime) -> list[TransactionShape]:
@@ -111,18 +106,6 @@ class Account:
         with reading(LEDGER):
             postings = [history.posting(ticker, row) for row in rows]
         return [each for each in postings if each is not None and is_within(each["timestamp"], start, end)]
-
-    def _told(self, told_of: list[TransactionShape], window: tuple[datetime, datetime]) -> list[TransactionShape]:
-        if not told_of:
-            return []
-        name, is_pending = told_of[0]["id"], told_of[0].get("state") == "pending"
-        has_ended = name in self._unsettled and not is_pending
-        told = [each for each in told_of if has_ended or is_within(each["timestamp"], *window)]
-        if has_ended:
-            self._unsettled.discard(name)
-        elif told and is_pending:
-            self._unsettled.add(name)
-        return told
 
     async def _rows(
         self, call: str, parts: Mapping[str, str], query: Mapping[str, str], start: datetime

@@ -13,12 +13,13 @@ from clients.gemini import history, wire
 from clients.gemini.faults import VENUE
 from clients.gemini.rest import ADDRESSES, NETWORK, NEW_ADDRESS, TRANSFERS, WITHDRAW, GeminiRest
 from clients.gemini.wire import reading
-from clients.listings import Listing
-from clients.paging import all_pages, is_within, milliseconds
+from clients.listings import Listing, empty_positions
+from clients.paging import MILLISECOND, all_pages, is_within, milliseconds
 from clients.parsing import proving, text, whole
 from clients.postings import postings
 from clients.steps import check_amount
-from model.money import ZERO, plain
+from clients.unsettled import Unsettled
+from model.money import plain
 from model.shapes import FeesShape, FillShape, PositionShape, TransactionShape
 
 BALANCES, VOLUME, TRADES = "/v1/balances", "/v1/notionalvolume", "/v1/mytrades"
@@ -38,18 +39,14 @@ class Account:
     _rest: GeminiRest
     _networks: Mapping[str, str]
     _listings: Callable[[], Iterable[Listing]]
-    #: Transfers that were on their way when they were last looked at: when they end, that is news.
-    _unsettled: set[str] = field(factory=set, init=False)
+    _unsettled: Unsettled = field(factory=Unsettled, init=False)
 
     async def positions(self) -> dict[str, PositionShape]:
         """Balances, by ticker; those of our contracts are there even when there is nothing."""
         answer = await self._rest.private(BALANCES)
         with reading(BALANCES):
             found = wire.positions(answer)
-        for listing in self._listings():
-            for ticker in (listing.instrument.base, listing.instrument.quote):
-                found.setdefault(ticker, {"contract": ticker, "position": ZERO, "available": ZERO})
-        return found
+        return empty_positions(self._listings()) | found
 
     async def fees(self) -> FeesShape:
         """What the account's volume of the last 30 days has come to; the same for all contracts."""
@@ -67,7 +64,7 @@ class Account:
             entries = await self._entries(TRADES, first, last, symbol=listing.symbol)
             with reading(TRADES):
                 found += [wire.fill(entry, listing.contract) for entry in entries if not wire.is_broken(entry)]
-        inside = [shape for shape in found if _is_within(shape["timestamp"], first, last)]
+        inside = [shape for shape in found if is_within(shape["timestamp"], first - MILLISECOND, last)]
         return sorted(inside, key=lambda shape: (shape["timestamp"], shape["id"]))
 
     async def transactions(self, start: datetime, end: datetime) -> list[TransactionShape]:
@@ -76,19 +73,9 @@ class Account:
         found = [posting for shape in await self.fills(start, end) for posting in postings(shape)]
         entries = await self._entries(TRANSFERS, first - SETTLING, last)
         with reading(TRANSFERS):
-            for entry in entries:
-                found += self._told(history.transfer(entry), first, last)
+            transfers = list(map(history.transfer, entries))
+        found += self._unsettled.news(transfers, first - MILLISECOND, last)
         return sorted(found, key=lambda shape: (shape["timestamp"], shape["id"]))
-
-    def _told(self, told_of: list[TransactionShape], start: datetime, end: datetime) -> list[TransactionShape]:
-        name, is_pending = told_of[0]["id"], told_of[0].get("state") == "pending"
-        has_ended = name in self._unsettled and not is_pending
-        told = [each for each in told_of if has_ended or _is_within(each["timestamp"], start, end)]
-        if has_ended:
-            self._unsettled.discard(name)
-        elif told and is_pending:
-            self._unsettled.add(name)
-        return told
 
     async def _entries(self, call: str, start: datetime, end: datetime, **fields: str) -> list[Mapping[str, Any]]:
         """All of a history from ``start`` on, and at least up to ``end``.
@@ -167,8 +154,3 @@ def _address_of(entry: Mapping[str, Any]) -> str:
     if entry.get("memo"):
         raise ValueError("this coin's deposits need a memo beside the address")
     return text(entry["address"], "address")
-
-
-def _is_within(timestamp: int, start: datetime, end: datetime) -> bool:
-    # The venue's times are whole milliseconds: one that began within the first is not before it.
-    return is_within(timestamp, start - timedelta(milliseconds=1), end)

@@ -203,6 +203,19 @@ class HistoryTests(RestCase):
             later = self.around.now() - timedelta(minutes=2), self.around.now()
             self.assertEqual(told, [shape["state"] for shape in self.result(self.account.transactions(*later))])
 
+    def test_end_of_a_transfer_that_was_told_to_nobody(self) -> None:
+        """A reading that fails half way has told nothing, so the next one tells it."""
+        seen = int(self.around.now().timestamp() * 1000) - 1000
+        pending = {**DEPOSIT, "coin": "LTC", "status": 0, "insertTime": seen}
+        deposits, withdrawals = "GET /sapi/v1/capital/deposit/hisrec", "GET /sapi/v1/capital/withdraw/history"
+        self.script |= {"GET /api/v3/myTrades": [], withdrawals: InTurn([[], (503, b""), []]), deposits: [pending]}
+        self.result(self.account.transactions(*self.window()))
+        self.script[deposits] = [{**pending, "status": 1}]
+        self.around.clock.advance(3600)
+        later = self.around.now() - timedelta(minutes=2), self.around.now()
+        self.error(self.account.transactions(*later), Retryable)
+        self.assertEqual(["done"], [shape["state"] for shape in self.result(self.account.transactions(*later))])
+
     def test_withdrawal_without_a_reference(self) -> None:
         """It was not refused, so the money may be on its way."""
         answers: list[Any] = [{}, {"id": ""}, [], (500, b"")]

@@ -115,7 +115,7 @@ class UserStreamTests(TestCase):
             Surroundings(reactor, random=Random(1)),
             products=lambda: succeed(listed.pop(0)),
             proof=dict,
-            told=int,
+            told=lambda _news: None,
             up=int,
             down=int,
             refused=refused.append,
