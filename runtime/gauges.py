@@ -73,8 +73,8 @@ GAUGES: Final[Mapping[str, About]] = {
     "clock_skew_seconds": About("How far the venue's clock is ahead of ours", ("place", "venue")),
     "clock_skew_limit_seconds": About("max_clock_skew"),
     "call_budget_left_ratio": About("What is left of a budget of calls at the venue", ("place", "venue", "budget")),
-    "order_budget_left": About("Quotes that may be sent now"),
-    "order_budget_limit": About("max_orders_per_minute"),
+    "order_budget_left": About("Orders that may be sent now", ("place",)),
+    "order_budget_limit": About("max_orders_per_minute", ("place",)),
     "guard_tripped": About("1 while a guard holds the pool back", ("guard",)),
     "failed_decisions": About("Decisions in a row that came to nothing"),
     "failed_decisions_limit": About("max_failed_cycles"),
@@ -180,8 +180,9 @@ def _venues(pool: Pool) -> Iterator[Reading]:
         for budget, share in getattr(parts.clients[place], "call_budgets", {}).items():  # nor do all count our calls
             yield Reading("call_budget_left_ratio", share, (place, parts.feeds[place].name, budget))
     yield Reading("clock_skew_limit_seconds", float(parts.limits.max_clock_skew))
-    yield Reading("order_budget_left", parts.quotes.budget.left)
-    yield Reading("order_budget_limit", parts.quotes.budget.per_minute)
+    for place, budget in parts.budgets.items():
+        yield Reading("order_budget_left", budget.left, (place,))
+        yield Reading("order_budget_limit", budget.per_minute, (place,))
 
 
 def _guards(pool: Pool) -> Iterator[Reading]:
@@ -194,7 +195,7 @@ def _guards(pool: Pool) -> Iterator[Reading]:
         "max_difference": bool(pool.differences),
         "max_exposure": settings.max_exposure is not None and abs(exposure) > settings.max_exposure,
         "max_slippage": bool(parts.hedges.trouble),
-        "max_orders_per_minute": not parts.quotes.budget.has_one,
+        "max_orders_per_minute": not all(budget.has_one for budget in parts.budgets.values()),
         "inputs": bool(pool.gatherer.problem()),
     }
     for guard, is_tripped in tripped.items():

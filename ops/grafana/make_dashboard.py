@@ -105,7 +105,7 @@ ROWS: Final[dict[str, tuple[Panel, ...]]] = {
         one("Clocks", "s", f"ilp_clock_skew_seconds{{{HERE}}}", "{{venue}}"),
         one("Price at the source", "none", f"ilp_source_price{{{HERE}}}", "{{contract}}"),
         one("Rate", "none", f"ilp_fiat_rate{{{HERE}}}", "{{contract}}"),
-        one("Order budget left", "percentunit", f"ilp_order_budget_left{{{HERE}}} / ilp_order_budget_limit{{{HERE}}}"),
+        one("Order budget left", "percentunit", f"ilp_order_budget_left{{{HERE}}} / ilp_order_budget_limit", "{{place}}"),
         one("Budgets of calls left", "percentunit", f"ilp_call_budget_left_ratio{{{HERE}}}", "{{venue}} {{budget}}"),
         one("Orders of unknown outcome", "none", f"ilp_orders_unknown{{{HERE}}}", "{{place}}"),
     ),
