@@ -3,9 +3,8 @@
 A page has ``<!-- from the code: NAME -->`` where one of :data:`PARTS` belongs. Every part is Markdown.
 """
 
-import os
 import re
-from argparse import Action, ArgumentParser
+from argparse import Action, ArgumentParser, HelpFormatter
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
 from types import SimpleNamespace
@@ -148,13 +147,20 @@ def routes() -> tuple[Route, ...]:
     return Api(cast(IPool, pool), console_parameters(settings), cast(Past, past)).routes()
 
 
+class _Formatter(HelpFormatter):
+    """As wide here as in every terminal."""
+
+    def __init__(self, prog: str) -> None:
+        super().__init__(prog, width=100)
+
+
 def _parsers() -> dict[str, tuple[ArgumentParser, str]]:
-    os.environ["COLUMNS"] = "100"  # argparse wraps usages by it
     found = {_POOL: (pool_parser(), "Without the name of a command it runs the pool.")}
     return found | {name: (command.parser(), f"{_sentence(command.summary)}.") for name, command in COMMANDS.items()}
 
 
 def _usage(parser: ArgumentParser) -> str:
+    parser.formatter_class = _Formatter
     return parser.format_usage().removeprefix("usage: ").rstrip()
 
 
