@@ -155,11 +155,7 @@ class OrderTests(RestCase):
 
     def test_order_that_is_forgotten_hides_no_other(self) -> None:
         """Of several that are looked up, one that the venue does not know any more is left out."""
-
-        def status(asked: Asked) -> Any:
-            return ORDER if decoded(asked)["order_id"] == 106817811 else no(404, "OrderNotFound")
-
-        self.around.server._answer = status
+        self.script["/v1/order/status"] = InTurn([no(404, "OrderNotFound"), ORDER])
         self.assertEqual(["106817811"], [order["id"] for order in self.result(self.orders.look_up(["7", "106817811"]))])
 
     def test_strange_ids_never_leave(self) -> None:
