@@ -36,6 +36,8 @@ QUOTED_IN = 4.0
 REACHED_IN = 4.0
 #: How long a database that was killed is gone, in seconds.
 DATABASE_GONE = 0.7
+#: What fills while STOP cancels the quotes is not hedged before the next START. So often the person starts and stops again.
+STOPS = 4
 #: So many kills must have struck everywhere and with everything.
 LONG = 200
 
@@ -163,14 +165,12 @@ class Campaign:
             self.hits[self._faults[int(id)]] += hits
         self._exchanges.calm()
         self._pool.start()
-        self._trade()
-        end = time.monotonic() + 90
-        while time.monotonic() < end and not (self._is_settled() and self._is_covered() and self._has_traded()):
-            self._person.tend()
-            time.sleep(0.2)
-        self._note("has made its peace")
-        self._pool.say("/api/stop", {})
-        until(lambda: self._pool.state()[0] == "READY", lambda: f"STOP leads to READY; it is {self._pool.state()}", 30)
+        for _ in range(STOPS):
+            self._trade_until_settled()
+            self._pool.say("/api/stop", {})
+            until(lambda: self._pool.state()[0] == "READY", lambda: f"STOP leads to READY; it is {self._pool.state()}", 30)
+            if self._is_covered():
+                break
         self._exchanges.say("/tick", {"seconds": config.ARRIVED})
         until(self._is_at_rest, self._what_is_left, 60)
         code = self._pool.stop(20)
@@ -179,6 +179,14 @@ class Campaign:
         self._note("ends")
         truth = self._exchanges.truth()
         return compare(truth, self._url, config.OPENING, config.MAX_EXPOSURE, config.IDEAL)
+
+    def _trade_until_settled(self) -> None:
+        self._trade()
+        end = time.monotonic() + 90
+        while time.monotonic() < end and not (self._is_settled() and self._is_covered() and self._has_traded()):
+            self._person.tend()
+            time.sleep(0.2)
+        self._note("has made its peace")
 
     def _is_covered(self) -> bool:
         return abs(exposure(self._exchanges.truth(), config.IDEAL)) <= config.MAX_EXPOSURE
@@ -191,7 +199,7 @@ class Campaign:
         is later, when no more is sent, for what a bank converts is taken for what was sent longest ago."""
         coming = [t for t in self._exchanges.truth()["transits"] if not (t["is_done"] or t["is_lost"]) and t["ticker"] == "BTC"]
         transits = self._pool.say("/api/transits") or []
-        coins = [t for t in transits if t["ticker"] == "BTC"]
+        coins = [t for t in transits if t["ticker"] == "BTC" and t["state"] == "travelling"]
         return len(coins) <= len(coming) and all(t["state"] in ("travelling", "requested") for t in transits)
 
     def _is_at_rest(self) -> bool:

@@ -40,7 +40,8 @@ class Comparison:
 def exposure(truth: Any, ideal: Decimal) -> Decimal:
     """BTC that the pool has more than it wants, wherever it is."""
     held = sum((balances(truth, place).get("BTC", ZERO) for place in VENUES), ZERO)
-    return held + Decimal(truth["in_transit"].get("BTC", 0)) - ideal
+    asked = sum((Decimal(truth["venues"][venue]["withdrawals"].get("BTC", 0)) for venue in VENUES.values()), ZERO)
+    return held + asked + Decimal(truth["in_transit"].get("BTC", 0)) - ideal
 
 
 def balances(truth: Any, place: str) -> dict[str, Decimal]:
