@@ -17,12 +17,15 @@ release = version = VERSION
 extensions = ["myst_parser"]
 source_suffix = {".md": "markdown"}
 exclude_patterns = ["screenshots"]
+# It would make one dash of the two before an option.
+smartquotes = False
 html_theme = "furo"
 html_title = f"{project} {VERSION}"
 html_static_path = ["static"]
 html_css_files = ["site.css"]
 html_copy_source = False
 html_show_copyright = False
+myst_enable_extensions = ["tasklist"]
 myst_heading_anchors = 3
 myst_fence_as_directive = ["mermaid"]
 

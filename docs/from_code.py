@@ -7,6 +7,7 @@ import re
 from argparse import Action, ArgumentParser, HelpFormatter
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
+from textwrap import dedent
 from types import SimpleNamespace
 from typing import Any, Final, cast
 
@@ -161,7 +162,7 @@ def _parsers() -> dict[str, tuple[ArgumentParser, str]]:
 
 def _usage(parser: ArgumentParser) -> str:
     parser.formatter_class = _Formatter
-    return parser.format_usage().removeprefix("usage: ").rstrip()
+    return dedent(parser.format_usage().replace("usage: ", " " * len("usage: "), 1)).rstrip()
 
 
 def _spelled(action: Action) -> str:
