@@ -25,23 +25,23 @@ class NonceLane:
         self._order = count()
         self._waiting: list[tuple[int, int, Deferred[None]]] = []
 
-    async def send(self, request: Callable[[int], Awaitable[T]], microseconds: Callable[[], int], urgency: int = 0) -> T:
+    async def send(self, request: Callable[[int], Awaitable[T]], clock: Callable[[], int], urgency: int = 0) -> T:
         """Call ``request`` with the next nonce when the lane is free; its result. A larger ``urgency`` goes first.
 
-        Nonces are microseconds of the wall clock, and rise even when the clock does not.
+        Nonces are the time of ``clock`` (micro- or milliseconds, as the key is used to), and rise even when that does not.
         """
         if self._is_busy:
             await self._turn(urgency)
         self._is_busy = True
         try:
-            return await request(self.take(microseconds))
+            return await request(self.take(clock))
         finally:
             self._is_busy = False
             self._wake_next()
 
-    def take(self, microseconds: Callable[[], int]) -> int:
+    def take(self, clock: Callable[[], int]) -> int:
         """The next nonce, out of turn: for a connection that proves who we are with one, and is tried again if refused."""
-        self._last = max(self._last + 1, microseconds())
+        self._last = max(self._last + 1, clock())
         return self._last
 
     def _turn(self, urgency: int) -> "Deferred[None]":

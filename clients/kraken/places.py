@@ -40,7 +40,7 @@ class Places:
         is_there = is_home(rest, HOME)
         streams = rest.replace("http", "ws", 1) + "/v2"
         books = options.get("ws_endpoint") or (HOME_BOOKS if is_there else streams)
-        executions = options.get("ws_auth_endpoint") or options.get("ws_endpoint") or (HOME_EXECUTIONS if is_there else streams)
+        executions = options.get("ws_auth_endpoint") or (HOME_EXECUTIONS if is_there else options.get("ws_endpoint") or streams)
         tier = one_of(VENUE, options, "tier", TIERS, "intermediate" if is_there else "none")
         depth = one_of(VENUE, options, "depth", DEPTHS, 100)
         books, executions = (checked_endpoint(VENUE, url, "wss", "ws") for url in (books, executions))

@@ -272,6 +272,9 @@ class PlacesTests(SynchronousTestCase):
         places = Places.of("", {})
         self.assertEqual(("https://api.kraken.com", "intermediate", 100), (places.rest, places.tier, places.depth))
         self.assertEqual(("wss://ws.kraken.com/v2", "wss://ws-auth.kraken.com/v2"), (places.books, places.executions))
+        # The token that opens our own stream goes to no other address than the one that is named for it.
+        places = Places.of("", {"ws_endpoint": "wss://books.example/v2"})
+        self.assertEqual(("wss://books.example/v2", "wss://ws-auth.kraken.com/v2"), (places.books, places.executions))
 
     def test_elsewhere(self) -> None:
         """Another endpoint has its streams at /v2, unless an option says where."""
