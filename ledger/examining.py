@@ -7,6 +7,7 @@ from pathlib import Path
 
 from attrs import frozen
 from sqlalchemy import NullPool, create_engine
+from sqlalchemy.exc import SQLAlchemyError
 
 from ledger import journal, migrations, schema
 from ledger.copying import has_ledger, rows_by_table
@@ -33,11 +34,16 @@ def examine(path: Path) -> Contents:
         with closing(sqlite3.connect(f"file:{path}?mode=ro", uri=True)) as connection:
             damage = [str(row[0]) for row in connection.execute("PRAGMA integrity_check(3)")]
             orphans = connection.execute("PRAGMA foreign_key_check").fetchall()
-    except sqlite3.DatabaseError as error:
+    except (sqlite3.DatabaseError, UnicodeDecodeError) as error:
         raise LedgerError(f"{path.name} is damaged, or no ledger: {error}") from None
     if damage != ["ok"] or orphans:
         raise LedgerError(f"{path.name} is damaged: {'; '.join(damage)}; {len(orphans)} rows refer to what is not there")
-    return _books(path)
+    try:
+        return _books(path)
+    except (SQLAlchemyError, ValueError, ArithmeticError) as error:
+        # The file is sound, and what stands in it is nothing that a ledger wrote.
+        reason = getattr(error, "orig", None) or error
+        raise LedgerError(f"{path.name} is damaged, or no ledger: {str(reason) or type(reason).__name__}") from None
 
 
 def _books(path: Path) -> Contents:

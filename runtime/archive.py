@@ -5,11 +5,13 @@ kind of database it came from) and ``config.ini`` (without secrets). Beside it s
 reads. A bare SQLite ledger, as an upgrade leaves it behind, is read too; it has no checksum but its own structure.
 """
 
+import errno
 import gzip
 import hashlib
 import io
 import json
 import os
+import sqlite3
 import tarfile
 import zlib
 from collections.abc import Callable, Mapping
@@ -18,7 +20,9 @@ from pathlib import Path
 from typing import IO, Any, Final
 
 from attrs import frozen
+from sqlalchemy.engine import URL
 
+from ledger.copying import copy_out
 from runtime.problems import CannotDo
 
 FORMAT: Final = 1
@@ -90,13 +94,23 @@ def unpack(file: Path, folder: Path, progress: Progress) -> Unpacked:
         _check_beside(file)
         to = folder / _LEDGER
         if is_bare:
-            _write(file.open("rb"), to, file.stat().st_size, progress)
+            # By SQLite itself: what a pool wrote last may stand in a log beside the file.
+            copy_out(URL.create("sqlite", database=str(file)), to, progress)
+            to.chmod(0o600)
             return Unpacked(to, None)
         return Unpacked(to, _unpack(file, to, progress))
-    except (tarfile.TarError, EOFError, gzip.BadGzipFile, zlib.error, KeyError, ValueError, TypeError) as error:
+    except (tarfile.TarError, EOFError, gzip.BadGzipFile, zlib.error, sqlite3.Error, KeyError, ValueError, TypeError) as error:
+        if getattr(error, "sqlite_errorcode", None) == sqlite3.SQLITE_FULL:
+            raise _no_room(folder, file, error) from None
         raise CannotDo(f"{file} is damaged, or no backup: {str(error) or type(error).__name__}") from None
     except OSError as error:
+        if error.errno in (errno.ENOSPC, errno.EDQUOT):
+            raise _no_room(folder, file, error) from None
         raise CannotDo(f"{file} cannot be read: {error.strerror or error}") from None
+
+
+def _no_room(folder: Path, file: Path, error: Exception) -> CannotDo:
+    return CannotDo(f"there is no room in {folder.parent} for what is in {file}: {error}")
 
 
 def sha256_of(file: Path) -> str:

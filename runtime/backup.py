@@ -8,6 +8,7 @@ from pathlib import Path
 from sqlite3 import Error as SqliteError
 from tempfile import TemporaryDirectory
 
+from sqlalchemy.engine import make_url
 from sqlalchemy.exc import SQLAlchemyError
 
 from ledger.copying import Progress, copy_out
@@ -57,17 +58,33 @@ def _make(config: Config, file: Path, folder: Path, now: datetime) -> tuple[Cont
         again.mkdir()
         if examine(unpack(made, again, progress).ledger) != contents:
             raise CannotDo("what was written is not what is read again: is the disk sound? No backup was made")
-    sum_file(file).write_text(f"{checksum}  {file.name}\n", encoding="utf-8")
-    made.replace(file)
-    _flush(file.parent)
+    _put(made, file, checksum)
     return contents, checksum
+
+
+def _put(made: Path, file: Path, checksum: str) -> None:
+    """Both files at once. The checksum's is made by whoever is the first of several with one name: the others are refused."""
+    sums = sum_file(file)
+    try:
+        content = sums.open("x", encoding="utf-8")
+    except FileExistsError:
+        raise Refused(f"{sums} is there already; name another file") from None
+    try:
+        with content:
+            content.write(f"{checksum}  {file.name}\n")
+        made.replace(file)
+    except BaseException:
+        sums.unlink(missing_ok=True)
+        raise
+    _flush(file.parent)
 
 
 def _copy(url: str, to: Path, progress: Progress) -> None:
     try:
         copy_out(url, to, progress)
     except (SqliteError, SQLAlchemyError) as error:
-        raise LedgerError(f"the ledger cannot be read: {getattr(error, 'orig', None) or error}") from None
+        place, why = make_url(url).render_as_string(hide_password=True), getattr(error, "orig", None) or error
+        raise LedgerError(f"the ledger {place} cannot be copied to {to.parent.parent}: {why}") from None
 
 
 def _manifest(config: Config, contents: Contents, now: datetime, sums: Mapping[str, str]) -> Manifest:

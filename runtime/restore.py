@@ -49,16 +49,20 @@ def run(config: Config, file: Path, force: bool, as_json: bool) -> int:
     except LedgerInUse as error:
         raise Refused(f"{error}; stop it first") from None
     except OSError as error:
-        raise CannotDo(f"the ledger cannot be written: {error.strerror or error}") from None
+        raise CannotDo(f"the ledger {error.filename or _shown(url)} cannot be written: {error.strerror or error}") from None
     except SQLAlchemyError as error:
-        raise CannotDo(f"the ledger cannot be written: {getattr(error, 'orig', None) or error}") from None
+        raise CannotDo(f"the ledger {_shown(url)} cannot be written: {getattr(error, 'orig', None) or error}") from None
     _tell(config, file, restored, as_json)
     return Exit.DONE
 
 
+def _shown(url: str | URL) -> str:
+    return make_url(url).render_as_string(hide_password=True)
+
+
 def _restore(config: Config, place: URL, file: Path, force: bool) -> Restored:
     if _is_there(place) and not force:
-        raise Refused(f"there is a ledger already in {place.render_as_string(hide_password=True)}; --force keeps it beside")
+        raise Refused(f"there is a ledger already in {_shown(place)}; --force keeps it beside")
     to = beside_ledger(config, "")
     to.parent.mkdir(parents=True, exist_ok=True)
     with TemporaryDirectory(prefix=".ilp-restore-", dir=to.parent) as folder:
@@ -69,7 +73,7 @@ def _restore(config: Config, place: URL, file: Path, force: bool) -> Restored:
             upgrade_copy(backup.ledger)
             contents = examine(backup.ledger)
         except LedgerError as error:
-            raise CannotDo(str(error)) from None
+            raise CannotDo(f"{file} cannot be restored: {error}") from None
         if contents.problems and not force:
             raise Refused(f"the books in it do not add up ({'; '.join(contents.problems)}); --force restores it all the same")
         leave_task(backup.ledger, _task(file, backup))

@@ -182,9 +182,58 @@ class RoundTripTests(BackupCase):
         self.assertRaises(Refused, self.backed_up)
         self.assertEqual((self.folder / "moved").read_bytes(), before)
 
+    def test_several_at_once(self) -> None:
+        """Of two that make one file at the same time the second is refused, and the first one's stays as it is."""
+
+        def overtaken(to: Path, *rest: Any) -> str:
+            found = archive.pack(to, *rest)
+            sum_file(self.folder / "x.backup").write_text("the other's")
+            return found
+
+        with mock.patch.object(backup, "pack", overtaken), self.assertRaisesRegex(Refused, "is there already"):
+            self.backed_up()
+        self.assertEqual(sum_file(self.folder / "x.backup").read_text(), "the other's")
+        self.assertFalse((self.folder / "x.backup").exists())
+
+    def test_full_disk(self) -> None:
+        """Where the last step fails neither file is left behind, and the sentence names the place."""
+        full = mock.patch.object(Path, "replace", side_effect=OSError(28, "No space left on device"))
+        with full, self.assertRaisesRegex(CannotDo, "No space left"):
+            self.backed_up()
+        self.assertEqual([path.name for path in self.folder.glob("*x.backup*")], [])
+
+    def test_no_room_to_restore(self) -> None:
+        """It is the ledger's disk that is full, and not the backup that is damaged; the ledger stays."""
+        file = self.backed_up()
+        full = mock.patch.object(archive, "_write", side_effect=OSError(28, "No space left on device"))
+        with full, self.assertRaisesRegex(CannotDo, f"no room in {self.folder}/var"):
+            self.restored(file, force=True)
+        self.assertEqual(self.held(), D(3))
+
+    def test_bare_with_its_log(self) -> None:
+        """A bare ledger that was not closed has what was written last in the log beside it: that comes along."""
+        ledger = self.opened(self.url)
+        self.pump.wait(ledger.book_adjustment("last", "venue:source", "BTC", D(7), "outside", "", 99))
+        bare = self.folder / "bare.db"
+        for suffix in ("", "-wal"):
+            there = self.folder / "var" / f"ilp.db{suffix}"
+            bare.with_name(f"bare.db{suffix}").write_bytes(there.read_bytes())
+        self.pump.wait(ledger.close())
+        other = f"sqlite:///{self.folder}/other.db"
+        self.restored(bare, other)
+        self.assertEqual(self.held(other), D(10))
+
 
 class DamageTests(BackupCase):
     """What is not whole is not taken."""
+
+    def test_texts_that_are_none(self) -> None:
+        """A file that is sound for SQLite, and in which no ledger has written, is told by its name."""
+        bare = self.spoil("UPDATE alembic_version SET version_num = CAST(x'ff' AS TEXT)")
+        copy = self.folder / "copy.db"
+        bare.rename(copy)
+        with self.assertRaisesRegex(CannotDo, f"{copy} cannot be restored: .*damaged"):
+            self.restored(copy)
 
     def test_any_damage(self) -> None:
         """Wherever a bit is wrong in a backup, or its end is missing, it is refused; without the checksum beside it too, unless
