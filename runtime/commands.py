@@ -4,7 +4,7 @@ The parsers are made without importing what the commands need, so that help and 
 """
 
 import sys
-from argparse import ArgumentParser, Namespace
+from argparse import ArgumentParser, ArgumentTypeError, Namespace
 from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
 from getpass import getpass
@@ -16,11 +16,14 @@ from attrs import frozen
 from runtime.config_values import Config
 from runtime.exits import Exit
 from runtime.options import Options, add_common, beside_pool, program, say_and_end, with_config
-from runtime.printing import print_json
+from runtime.printing import print_json, say
+from runtime.problems import CannotDo
 
 SHELLS: Final = ("bash", "zsh", "fish")
 #: What can be exported; :mod:`runtime.exporting` has a source for each.
 TABLES: Final = ("orders", "fills", "transits", "ledger", "pnl")
+#: More decisions than any ledger keeps.
+MOST_REPLAYED: Final = 1_000_000
 
 
 @frozen
@@ -46,7 +49,11 @@ class Command:
 
     def main(self, argv: Sequence[str]) -> int:
         """Do it; the exit code. Ends the process (argparse's way, code 0 or 2) for ``--help`` and mistakes."""
-        return self.run(self.parser().parse_args(argv))
+        found = self.parser().parse_args(argv)
+        try:
+            return self.run(found)
+        except CannotDo as error:
+            return say_and_end(str(error), Exit.CANNOT)
 
 
 def _options(found: Namespace) -> Options:
@@ -135,7 +142,7 @@ def _add_replay(parser: ArgumentParser) -> None:
     add_common(parser)
     which = parser.add_mutually_exclusive_group(required=True)
     which.add_argument("--decision", action="append", metavar="ID", help="this decision; may be said more than once")
-    which.add_argument("--last", type=at_least_one, metavar="NUMBER", help="so many of the newest")
+    which.add_argument("--last", type=how_many, metavar="NUMBER", help="so many of the newest")
 
 
 def _watchdog(found: Namespace) -> int:
@@ -171,7 +178,7 @@ def _hash_password(found: Namespace) -> int:
     if found.json:
         print_json({"hash": hashed})
     else:
-        sys.stdout.write(f"{hashed}\n")
+        say(hashed)
     return Exit.DONE
 
 
@@ -192,7 +199,7 @@ def _completion(found: Namespace) -> int:
     if found.json:
         print_json({"shell": found.shell, "script": script})
     else:
-        sys.stdout.write(script)
+        say(script.removesuffix("\n"))
     return Exit.DONE
 
 
@@ -207,20 +214,24 @@ def _nothing(_parser: ArgumentParser) -> None:
 def moment(text: str) -> datetime:
     """A date or time as ISO 8601 has it; UTC where it does not say.
 
-    :raises ValueError: it is none.
+    :raises ArgumentTypeError: it is none.
     """
-    found = datetime.fromisoformat(text)
+    try:
+        found = datetime.fromisoformat(text)
+    except ValueError:
+        raise ArgumentTypeError(f"got {text!r}; allowed: a date or time, e.g. 2026-11-21 or 2026-11-21T13:00") from None
     return found.replace(tzinfo=UTC) if found.tzinfo is None else found
 
 
-def at_least_one(text: str) -> int:
-    """A whole number from 1 on.
+def how_many(text: str) -> int:
+    """A whole number from 1 to :data:`MOST_REPLAYED`.
 
-    :raises ValueError: it is none.
+    :raises ArgumentTypeError: it is none.
     """
-    if (number := int(text)) < 1:
-        raise ValueError(text)
-    return number
+    # Not by int() first, which takes 1_0 too, and complains of long texts in words of its own.
+    if not text.isdecimal() or len(text) > len(str(MOST_REPLAYED)) or not 1 <= int(text) <= MOST_REPLAYED:
+        raise ArgumentTypeError(f"got {text!r}; allowed: a whole number from 1 to {MOST_REPLAYED}")
+    return int(text)
 
 
 #: In the order of the help.

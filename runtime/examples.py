@@ -1,12 +1,11 @@
 """``examples``: the configs that come with the pool, wherever it is installed."""
 
-import sys
 from pathlib import Path
 from typing import Final
 
 from runtime.exits import Exit
 from runtime.options import say_and_end
-from runtime.printing import print_json
+from runtime.printing import print_json, say
 
 #: Beside the rooms, in a checkout as in an installation.
 FOLDER: Final = Path(__file__).resolve().parent.parent / "ilp_example_config"
@@ -22,11 +21,11 @@ def run(name: str | None, as_json: bool) -> int:
         if as_json:
             print_json({"name": name, "text": text})
         else:
-            sys.stdout.write(text)
+            say(text.removesuffix("\n"))
         return Exit.DONE
     about = {each: text.partition("\n")[0].removeprefix("# ") for each, text in texts.items()}
     if as_json:
         print_json(about)
     else:
-        sys.stdout.write("".join(f"{each:<22} {line}\n" for each, line in about.items()))
+        say("\n".join(f"{each:<22} {line}" for each, line in about.items()))
     return Exit.DONE

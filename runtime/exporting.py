@@ -4,13 +4,13 @@ The columns are those of the console's own exports (:mod:`web.exports`); ``pnl``
 statement has it. Newest first, but postings, which are oldest first.
 """
 
-import os
 import sys
-from collections.abc import AsyncIterator, Callable
-from contextlib import ExitStack
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import contextmanager
 from datetime import UTC, datetime
 from decimal import Decimal
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import IO, Any, Final
 
 import attrs
@@ -27,7 +27,7 @@ from model.settings import Settings
 from runtime.config_values import Config
 from runtime.exits import Exit
 from runtime.ledger_place import ledger_url
-from runtime.printing import bar
+from runtime.printing import bar, to_standard_output
 from runtime.problems import CannotDo, Refused
 from web.exports import AT_ONCE, EXPORTS, Export, Lines, csv_of, json_of
 from web.keys import key_of
@@ -89,11 +89,8 @@ def run(config: Config, wanted: Wanted) -> int:
     since = max(since, begins or since)
     try:
         _write(config, wanted, since, until)
-    except BrokenPipeError:
-        # Whoever reads has read enough; Python would complain about it once more when it ends.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
     except OSError as error:
-        raise CannotDo(f"{wanted.output or 'standard output'} cannot be written: {error.strerror or error}") from None
+        raise CannotDo(f"{wanted.output} cannot be written: {error.strerror or error}") from None
     return Exit.DONE
 
 
@@ -101,17 +98,32 @@ def _write(config: Config, wanted: Wanted, since: int, until: int) -> None:
     # Imported here: it brings the reactor, which a mistake in the command line must not need.
     from runtime.service import once
 
-    with ExitStack() as stack:
-        part = None
-        out: IO[bytes] = sys.stdout.buffer
-        if wanted.output is not None:
-            part = wanted.output.with_name(f"{wanted.output.name}.part")
-            out = stack.enter_context(part.open("wb"))
-        progress = stack.enter_context(bar(f"exporting {wanted.table}"))
+    output = _standard_output() if wanted.output is None else _file(wanted.output)
+    with output as out, bar(f"exporting {wanted.table}") as progress:
         once(lambda surroundings: _pour(config, wanted, since, until, out, progress, surroundings))
-        out.flush()
-    if part is not None and wanted.output is not None:
-        part.replace(wanted.output)
+
+
+@contextmanager
+def _standard_output() -> Iterator[IO[bytes]]:
+    with to_standard_output():
+        yield sys.stdout.buffer
+        sys.stdout.buffer.flush()
+
+
+@contextmanager
+def _file(path: Path) -> Iterator[IO[bytes]]:
+    """A file, which appears when it is complete, and is as it was where that fails; a pipe or a device is just written to."""
+    if path.exists() and not path.is_file():
+        with path.open("wb") as out:
+            yield out
+        return
+    # What a link leads to, and not the link.
+    place = path.resolve()
+    with TemporaryDirectory(prefix=".ilp-export-", dir=place.parent) as folder:
+        part = Path(folder) / "part"
+        with part.open("wb") as out:
+            yield out
+        part.replace(place)
 
 
 async def _pour(
@@ -121,6 +133,8 @@ async def _pour(
     history.open()
     try:
         if wanted.table == "pnl":
+            # Days that have not begun have no result, and there is no end of them.
+            until = min(until, _microseconds(datetime.now(UTC)))
             export, pages = Export((PnlLine,)), days(history, config.settings(ZERO, ZERO), since, until, progress)
         else:
             export = EXPORTS[wanted.table]

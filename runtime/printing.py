@@ -1,6 +1,7 @@
 """Answers of commands: JSON for programs, and bars for people who wait."""
 
 import json
+import os
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -10,16 +11,39 @@ from typing import Any
 from rich.console import Console
 from rich.progress import Progress
 
+from runtime.problems import CannotDo
+
 
 def print_json(value: Any) -> None:
-    """One JSON value on standard output."""
-    sys.stdout.write(json.dumps(value, indent=2, ensure_ascii=False) + "\n")
+    """One JSON value on standard output.
+
+    :raises CannotDo: it cannot be written.
+    """
+    say(json.dumps(value, indent=2, ensure_ascii=False))
 
 
 def say(line: str) -> None:
-    """One line for the person at the terminal."""
-    sys.stdout.write(line + "\n")
-    sys.stdout.flush()
+    """One line for the person at the terminal. Whoever reads no further has read enough: that is no error.
+
+    :raises CannotDo: it cannot be written.
+    """
+    with to_standard_output():
+        sys.stdout.write(line + "\n")
+        sys.stdout.flush()
+
+
+@contextmanager
+def to_standard_output() -> Iterator[None]:
+    """Around what is written there; the errors are those of :func:`say`."""
+    if sys.stdout is None:  # the shell's >&-
+        raise CannotDo("standard output is closed")
+    try:
+        yield
+    except OSError as error:
+        # What is left in it could not be written either, and Python would complain about that once more when it ends.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        if not isinstance(error, BrokenPipeError):
+            raise CannotDo(f"standard output cannot be written: {error.strerror}") from None
 
 
 @contextmanager

@@ -15,7 +15,7 @@ from model.records import DecisionRecord
 from runtime.config_values import Config
 from runtime.exits import Exit
 from runtime.ledger_place import ledger_url
-from runtime.printing import as_time, bar, print_json
+from runtime.printing import as_time, bar, print_json, say
 from runtime.problems import CannotDo
 from trader.replaying import Replay, replay
 
@@ -34,7 +34,7 @@ def run(config: Config, ids: Sequence[str] | None, last: int | None, as_json: bo
     if as_json:
         print_json([{**attrs.asdict(each), "is_same": each.is_same} for each in found])
     else:
-        _show(found)
+        say(_shown(found))
     return Exit.DONE if all(each.is_same for each in found) else Exit.FOUND
 
 
@@ -57,8 +57,14 @@ def _replayed(connection: Connection, id: str) -> Replay:
         raise CannotDo(f"decision {id} cannot be read: {trouble}") from None
 
 
-def _show(found: Sequence[Replay]) -> None:
+def _shown(found: Sequence[Replay]) -> str:
     console = Console(file=sys.stdout, highlight=False, soft_wrap=True)
+    with console.capture() as captured:
+        _show(found, console)
+    return captured.get().rstrip("\n")
+
+
+def _show(found: Sequence[Replay], console: Console) -> None:
     for each in found:
         outcome = (
             f"the same, all {each.fields} fields" if each.is_same else f"{len(each.differences)} of {each.fields} fields differ"

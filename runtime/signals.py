@@ -5,6 +5,8 @@ import sys
 from collections.abc import Callable
 from typing import Any
 
+from runtime.exits import Exit
+
 #: Ctrl-C, ``kill``, and the terminal that is closed: an ssh connection that drops must not leave quotes behind.
 ENDING = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
@@ -12,6 +14,16 @@ ENDING = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 def end_at_once() -> None:
     """Before the reactor runs nothing has begun, so there is nothing to put back: the process just ends."""
     _obey(lambda: sys.exit(0))
+
+
+def give_up() -> None:
+    """While a command works (``ilp backup && ...``): it is given up as after any other failure, and does not look like done."""
+
+    def ended() -> None:
+        sys.stderr.write("ilp: it was told to stop before it was done\n")
+        sys.exit(Exit.CANNOT)
+
+    _obey(ended)
 
 
 def end_by(stop: Callable[[], object]) -> None:

@@ -3,13 +3,14 @@
 import json
 import shutil
 import subprocess
+from argparse import ArgumentTypeError
 from datetime import UTC, datetime
 from unittest import SkipTest
 
 from twisted.trial.unittest import SynchronousTestCase
 
 from runtime import completion, exits
-from runtime.commands import COMMANDS, SHELLS, at_least_one, moment
+from runtime.commands import COMMANDS, SHELLS, how_many, moment
 from runtime.config import load
 from runtime.exits import Exit
 from runtime.options import pool_parser
@@ -59,9 +60,10 @@ class TableTests(SynchronousTestCase):
         """Times are UTC unless they say otherwise; numbers begin at one."""
         self.assertEqual(moment("2026-11-21"), datetime(2026, 11, 21, tzinfo=UTC))
         self.assertEqual(moment("2026-11-21T13:00+01:00"), datetime(2026, 11, 21, 12, tzinfo=UTC))
-        self.assertRaises(ValueError, moment, "soon")
-        self.assertEqual(at_least_one("7"), 7)
-        self.assertRaises(ValueError, at_least_one, "-1")
+        self.assertRaises(ArgumentTypeError, moment, "soon")
+        self.assertEqual(how_many("7"), 7)
+        for text in ("-1", "0", "x", "1_0", "1000001", "9" * 5_000):
+            self.assertRaises(ArgumentTypeError, how_many, text)
 
     def test_a_config_that_is_bad(self) -> None:
         """Every command that needs a config tells what is wrong with it, with code 2."""

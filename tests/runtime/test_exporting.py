@@ -153,6 +153,29 @@ class CommandTests(LedgerCase):
         self.assertEqual(len(out.read_text().splitlines()), 61)
         self.assertEqual([path.name for path in out.parent.glob("*.part")], [])
 
+    def test_places_that_are_no_files(self) -> None:
+        """A link stays one, a device stays one, a folder is refused by its name; nothing is left beside them."""
+        folder = Path(self.config).parent
+        real, link = folder / "real.csv", folder / "link.csv"
+        real.touch()
+        link.symlink_to(real)
+        self.export("fills", "--output", str(link), "--force")
+        self.assertEqual((link.is_symlink(), len(real.read_text().splitlines())), (True, 61))
+        self.export("fills", "--output", "/dev/null", "--force")
+        self.assertTrue(Path("/dev/null").is_char_device())
+        before = sorted(folder.iterdir())
+        for place in (folder, "/", "."):
+            answer = ilp("export", "fills", "--config", self.config, "--output", str(place), "--force")
+            self.assertEqual(
+                (answer.returncode, answer.stderr), (Exit.CANNOT, f"ilp: {place} cannot be written: Is a directory\n")
+            )
+        self.assertEqual(sorted(folder.iterdir()), before)
+
+    def test_days_to_come(self) -> None:
+        """They have no result, and there is no end of them."""
+        lines = self.export("pnl", "--to", "9999-12-31").splitlines()
+        self.assertEqual(lines[1].split(",")[0], f"{datetime.now(UTC):%Y-%m-%d}")
+
     def test_mistakes(self) -> None:
         """A time that ends before it begins, a place that cannot be written and a ledger that is not there are told."""
         self.export("fills", "--from", "2026-01-22", "--to", "2026-01-21", code=Exit.CANNOT)

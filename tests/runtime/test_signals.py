@@ -8,6 +8,7 @@ from pathlib import Path
 
 from twisted.trial.unittest import SynchronousTestCase
 
+from runtime.exits import Exit
 from runtime.signals import ENDING
 from tests.runtime.configs import written
 
@@ -66,6 +67,17 @@ class SignalTests(SynchronousTestCase):
                 said = process.stderr.read()
             self.assertEqual(process.returncode, 0, said[-2000:])
             self.assertNotIn("Traceback", said)
+
+    def test_a_command_is_not_done(self) -> None:
+        """Who ends a command is not told that it was done: what the shell has after it must not follow."""
+        with self.program("-X", "importtime", "ilp.py", "backup", "--config", str(written(""))) as process:
+            assert process.stderr is not None
+            while "argparse" not in process.stderr.readline():
+                pass
+            process.send_signal(signal.SIGTERM)
+            said = process.stderr.read()
+        self.assertEqual(process.returncode, Exit.CANNOT, said[-2000:])
+        self.assertIn("told to stop before it was done", said)
 
     def test_impatience(self) -> None:
         """A second and a third signal, of whichever kind, do not break off the clean stop."""
