@@ -13,6 +13,8 @@ import attrs
 from attrs import Factory, define
 from pydantic import ValidationError
 from pydantic_core import ErrorDetails
+from sqlalchemy.engine import make_url
+from sqlalchemy.exc import ArgumentError
 
 from model.candle import Period, Window
 from model.limits import Limits
@@ -151,6 +153,14 @@ def _build(
 ) -> Config:
     reader = _Reader(source, Access(source, environment, is_offline, "sandbox" in source.sections), find)
     return reader.read(path)
+
+
+def _is_url(text: str) -> bool:
+    """Whether SQLAlchemy can read it."""
+    try:
+        return "\0" not in (make_url(text).database or "")
+    except (ArgumentError, ValueError):
+        return False
 
 
 @define
@@ -337,7 +347,7 @@ class _Reader:
             # Imagined money never shares a ledger with real money.
             return f"sqlite:///var/ilp-{path.stem if path else 'pool'}{'-paper' if self._papers(connections) else ''}.sqlite"
         resolved = self.access.text("ledger", "url", url, is_secret=bool(password_in(url)))
-        if resolved and not resolved.startswith(_LEDGERS):
+        if resolved and not (resolved.startswith(_LEDGERS) and _is_url(resolved)):
             # Not quoted: it may hold a password.
             self._complain("ledger", "url", f"allowed: an SQLAlchemy URL that begins with {' or '.join(_LEDGERS)}")
         return resolved

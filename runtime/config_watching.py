@@ -1,5 +1,6 @@
 """The parts of a config that watch over the pool: who is told of what, who may read its numbers, and the watchdog."""
 
+import shlex
 from collections.abc import Callable
 from importlib.util import find_spec
 from pathlib import Path
@@ -29,6 +30,10 @@ def notices_of(part: NotifySection, access: Access, complain: _Complain) -> Noti
     to = tuple(address.strip() for address in (part.email_to or "").split(",") if address.strip())
     # The hooks of chat services are secrets: whoever knows one can write there.
     url = part.url and access.text("notify", "url", part.url, is_secret=True)
+    if url and not url.startswith(("http://", "https://")):
+        # Not quoted: it is a secret.
+        complain("notify", "url", "allowed: a URL that begins with http:// or https://")
+    _check_command(part.command or "", complain)
     mail = Mail(
         to,
         part.email_from or (to[0] if to else ""),
@@ -55,6 +60,13 @@ def notices_of(part: NotifySection, access: Access, complain: _Complain) -> Noti
         rules,
         otherwise,
     )
+
+
+def _check_command(command: str, complain: _Complain) -> None:
+    try:
+        shlex.split(command)
+    except ValueError as wrong:
+        complain("notify", "command", f"got {command!r}; it cannot be split into words as a shell would: {wrong}")
 
 
 def _targets(access: Access, complain: _Complain) -> dict[str, Secret]:

@@ -2,17 +2,16 @@
 grows without bound, whatever the mail server does.
 
 What is critical goes out at once, the rest is gathered; in quiet hours the rest waits for the morning. Each channel gets what
-the config's rules give it, and has
-one message on its way at a time; what comes meanwhile is put into its next one.
+the config's rules give it, and has one message on its way at a time; what comes meanwhile is put into its next one.
 """
 
-from collections import deque
+from collections import Counter, deque
 from collections.abc import Callable, Iterable, Mapping
 from datetime import datetime
-from typing import Any
+from typing import Any, Final
 
 from attrs import frozen
-from twisted.internet.defer import CancelledError, Deferred
+from twisted.internet.defer import CancelledError, Deferred, TimeoutError
 from twisted.internet.interfaces import IDelayedCall
 from twisted.internet.task import deferLater
 from twisted.logger import Logger
@@ -29,6 +28,8 @@ PAUSES = (0.0, 30.0, 300.0)
 PATIENCE = 30.0
 #: How often it is looked whether the quiet hours are over, in seconds.
 QUIET_LOOK = 60.0
+#: Nothing was dropped.
+NONE: Final[Mapping[tuple[str, Severity], int]] = {}
 
 
 @frozen
@@ -67,6 +68,12 @@ class Message:
 Send = Callable[[Message], "Deferred[Any]"]
 
 
+def why(trouble: Exception) -> str:
+    """Why a channel has not taken a message, for people."""
+    # Twisted's own words for a time-out are no sentence.
+    return f"no answer in {PATIENCE:g} s" if isinstance(trouble, TimeoutError) else str(trouble) or type(trouble).__name__
+
+
 class Post:
     """One channel: what waits for it, and the one message that is on its way."""
 
@@ -91,8 +98,10 @@ class Post:
         """Notices that wait until the channel is free."""
         return len(self._waiting)
 
-    def put(self, notices: Iterable[Notice]) -> None:
-        """Send these as soon as the channel is free."""
+    def put(self, notices: Iterable[Notice], dropped: int = 0) -> None:
+        """Send these as soon as the channel is free; so many before them were dropped."""
+        self._dropped += dropped
+        self.dropped += dropped
         for notice in notices:
             if len(self._waiting) == MOST_WAITING:
                 self._dropped += 1
@@ -130,8 +139,9 @@ class Post:
                 if self._is_closed:
                     return  # an HTTP client has words of its own for being cancelled
                 self.outcomes["failed"] += 1
-                reason = str(trouble) or type(trouble).__name__
-                self.log.warn("not told by {name}: {reason}: {subject}", name=self.name, reason=reason, subject=message.subject)
+                self.log.warn(
+                    "not told by {name}: {reason}: {subject}", name=self.name, reason=why(trouble), subject=message.subject
+                )
             else:
                 self.outcomes["sent"] += 1
                 return
@@ -148,6 +158,8 @@ class Notifier:
         self._now = now
         self.posts = [Post(channel, send, name, clock) for channel, send in senders.items()]
         self._gathered: deque[Notice] = deque(maxlen=MOST_WAITING)
+        #: What was gathered and then dropped, as too much came: how many of each kind and severity.
+        self._overflow: Counter[tuple[str, Severity]] = Counter()
         self._next: IDelayedCall | None = None
 
     def notify(self, kind: str, sentence: str, severity: Severity | None = None, /) -> None:
@@ -159,6 +171,9 @@ class Notifier:
         if notice.severity == "critical":
             self._put((notice,))
             return
+        if len(self._gathered) == MOST_WAITING:
+            oldest = self._gathered[0]
+            self._overflow[oldest.kind, oldest.severity] += 1
         self._gathered.append(notice)
         if self._next is None:
             self._next = self._clock.callLater(float(self._rules.digest), self._flush)
@@ -177,10 +192,12 @@ class Notifier:
         if quiet is not None and quiet.covers(now.hour * 60 + now.minute):
             self._next = self._clock.callLater(QUIET_LOOK, self._flush)
             return
-        notices = tuple(self._gathered)
+        notices, overflow = tuple(self._gathered), dict(self._overflow)
         self._gathered.clear()
-        self._put(notices)
+        self._overflow.clear()
+        self._put(notices, overflow)
 
-    def _put(self, notices: Iterable[Notice]) -> None:
+    def _put(self, notices: Iterable[Notice], overflow: Mapping[tuple[str, Severity], int] = NONE) -> None:
         for post in self.posts:
-            post.put([notice for notice in notices if self._rules.wants(post.name, notice.kind, notice.severity)])
+            wanted = [notice for notice in notices if self._rules.wants(post.name, notice.kind, notice.severity)]
+            post.put(wanted, sum(count for what, count in overflow.items() if self._rules.wants(post.name, *what)))

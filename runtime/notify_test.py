@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 from twisted.internet import reactor as process_reactor
 
 from runtime.config_values import Config
-from runtime.notify import PATIENCE, Message, Notice
+from runtime.notify import PATIENCE, Message, Notice, why
 from runtime.options import Options
 from runtime.printing import print_json, say
 from runtime.problems import CannotStart
@@ -34,7 +34,7 @@ def run(config: Config, options: Options) -> int:
             try:
                 await send(message).addTimeout(PATIENCE, reactor)
             except Exception as trouble:  # it is the operator's server or program that is tried here
-                outcomes[channel] = f"failed: {str(trouble) or type(trouble).__name__}"
+                outcomes[channel] = f"failed: {why(trouble)}"
             else:
                 outcomes[channel] = SENT
             if not options.json:

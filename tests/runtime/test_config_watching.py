@@ -10,6 +10,23 @@ TARGETS = {"phone": URL}
 MAIL = {"email_to": "ann@example.org"}
 
 
+class WayTests(ConfigCase):
+    """The ways to people in [notify], and the ledger's URL, which are nonsense."""
+
+    def test_nonsense(self) -> None:
+        """Told with its place before anything starts, and no secret with it."""
+        for section, line, words in (
+            ("notify", "command = mail 'ann", "cannot be split into words"),
+            ("notify", "url = ftp://hook-s3cret", "begins with http:// or https://"),
+            ("ledger", "url = postgresql://[::1", "allowed: an SQLAlchemy URL"),
+            ("ledger", "url = sqlite:///var/%00.db", "allowed: an SQLAlchemy URL"),
+        ):
+            (problem,) = self.problems_of(f"{ORIGINAL}{OVERRIDES}[{section}]\n{line}\n")
+            self.assertRegex(problem, rf"pool.ini:\d+ \[{section}\] {line.split()[0]}: ")
+            self.assertIn(words, problem)
+            self.assertNotIn("s3cret", problem)
+
+
 class RuleTests(ConfigCase):
     """[notify_targets] and [notify_rules]."""
 

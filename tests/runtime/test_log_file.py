@@ -3,8 +3,12 @@
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from tempfile import mkdtemp
+from typing import Any
+from unittest import mock
 
+from twisted.logger import ILogObserver, LogEvent, formatEvent, globalLogPublisher
 from twisted.trial.unittest import SynchronousTestCase
+from zope.interface import implementer
 
 from runtime.log_file import RotatingFile
 
@@ -58,3 +62,61 @@ class RotatingTests(SynchronousTestCase):
         self.write(self.opened(), "1\n")
         self.write(self.opened(), "2\n")
         self.assertEqual(self.texts(), ["1\n2\n"])
+
+    def test_full_disk(self) -> None:
+        """A full disk costs lines, never an error or half a line; it is told once, and once more when it is over."""
+        file = self.opened(1000)
+        told: list[str] = []
+
+        @implementer(ILogObserver)
+        def observer(event: LogEvent) -> None:
+            told.append(formatEvent(event))
+
+        globalLogPublisher.addObserver(observer)
+        self.addCleanup(globalLogPublisher.removeObserver, observer)
+        self.write(file, "1\n")
+        with mock.patch.object(file, "_file", Full(file._file)):
+            self.write(file, "22\n", "333\n")
+        self.write(file, "4\n", "5\n")
+        self.assertEqual(self.texts(), ["1\n4\n5\n"])
+        self.assertEqual(
+            told,
+            [f"{self.path} cannot be written: No space left on device", f"{self.path} is written again; 2 lines are missing"],
+        )
+
+    def test_cannot_be_put_aside(self) -> None:
+        """It goes on in the file that it has, and puts it aside when it can again."""
+        file = self.opened()
+        self.write(file, "1234567\n")
+        with mock.patch.object(Path, "rename", side_effect=PermissionError(1, "Operation not permitted")):
+            self.write(file, "1234\n", "5\n")
+        self.assertEqual(self.texts(), ["1234567\n1234\n5\n"])
+        self.write(file, "6\n")
+        self.assertEqual(self.texts(), ["1234567\n1234\n5\n", "6\n"])
+
+    def test_taken_away(self) -> None:
+        """Where somebody has deleted the file a new one begins when it is time to."""
+        file = self.opened()
+        self.write(file, "1234567\n")
+        self.path.unlink()
+        self.write(file, "1234\n")
+        self.assertEqual(self.texts(), ["1234\n"])
+
+    def test_odd_name(self) -> None:
+        """A name that would be a pattern is none."""
+        self.path = self.path.with_name("pool[1].json")
+        self.write(self.opened(keep=1), *(f"line {number}...\n" for number in range(4)))
+        self.assertEqual(len(list(self.path.parent.iterdir())), 2)
+
+
+class Full:
+    """A file on a disk that has room for one byte."""
+
+    def __init__(self, file: Any) -> None:
+        self.file = file
+
+    def write(self, line: bytes) -> int:
+        return int(self.file.write(line[:1]))
+
+    def fileno(self) -> int:
+        return int(self.file.fileno())

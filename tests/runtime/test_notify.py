@@ -72,6 +72,19 @@ class NotifierTests(SynchronousTestCase):
         self.clock.pump([60] * 60 * 9)
         self.assertEqual(self.told()[:2], [["now"], ["one", "two"]])
 
+    def test_more_than_a_night_can_hold(self) -> None:
+        """What is dropped while it is gathered is counted in the message, for whoever would have had it."""
+        rules = {"task": (Rule("a"),)}
+        self.make(attrs.evolve(RULES, quiet=QUIET.parse("22:00-07:00"), rules=rules))
+        self.clock.advance(3600)
+        for number in range(MOST_WAITING + 7):
+            self.tell("task", str(number))
+        self.tell("venue", "gone")
+        self.clock.pump([60] * 60 * 9)
+        self.assertEqual((self.sent["a"][0].dropped, len(self.sent["a"][0].notices)), (8, MOST_WAITING))
+        self.assertIn("8 older ones were dropped", self.sent["a"][0].text)
+        self.assertEqual([message.dropped for message in self.sent["b"]], [0])
+
     def test_quiet_hours_have_a_zone(self) -> None:
         """22:00 to 07:00 in Budapest begin at 21:00 UTC, which is now."""
         self.make(attrs.evolve(RULES, quiet=QUIET.parse("22:00-07:00"), zone=ZONE.parse("Europe/Budapest")))
