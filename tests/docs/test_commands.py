@@ -37,6 +37,8 @@ NOT_RUN = {
 FIRST = ("README.md", "CONTRIBUTING.md", "docs/tutorial/first-ten-minutes.md")
 PAPER = ("docs/tutorial/paper.md",)
 EXAMPLE = ROOT / "ilp_example_config" / "kraken_sputnik.ini"
+#: Folders of which a command may name files.
+OURS = ("ilp_example_config/", "ops/", "packaging/", "requirements/", "tests/")
 LANGUAGES = {"sh", "text", "ini", "json", "python", "mermaid"}
 #: What stands between two commands of one line.
 _BETWEEN = re.compile(r"[;&|<>]+")
@@ -69,6 +71,17 @@ class WrittenTests(TestCase):
             self.assertEqual(done.returncode, 0, f"{block.place}: {done.stderr}")
             for words in commands(block):
                 self.assertEqual(mistake(words), "", f"{block.place}: {' '.join(words)}")
+
+    def test_mistakes_are_seen(self) -> None:
+        """The check itself: a wrong word of ours, a target and a file that there are not."""
+        for wrong in (
+            "ilp backup --konfig x",
+            ".venv/bin/python ilp.py restore",
+            "make tset",
+            "cp packaging/nothing /etc",
+            "python -m bensh",
+        ):
+            self.assertNotEqual(mistake(wrong.split()), "", wrong)
 
     def test_configs(self) -> None:
         """Every piece of a config is sound where it stands: in a whole one, with those that the page has before it."""
@@ -113,6 +126,9 @@ def commands(block: Block) -> Iterator[list[str]]:
 
 def mistake(words: list[str]) -> str:
     """What is wrong with a command of ours, or of make; empty for nothing, and for what others must know."""
+    for word in words:
+        if word.startswith(OURS) and not list(ROOT.glob(word)):
+            return f"there is no {word}"
     if words[0] == "make":
         done = subprocess.run(["make", "--dry-run", *words[1:]], cwd=ROOT, capture_output=True, text=True, check=False)
         return done.stderr
