@@ -98,7 +98,7 @@ def _come_to_rest(pool: Running) -> None:
 def _transits(pool: Running) -> Any:
     """What is under way, after a person has said of each transfer that the venues cannot make that it is not made; a hedge
     that found no taker is only taken note of."""
-    for task in pool.call("/api/tasks"):
+    for task in (task for task in pool.call("/api/tasks") if task["closed"] is None):
         pool.call(f"/api/tasks/{task['id']}", {"outcome": "done" if task["kind"] == "hedge" else "cancel"})
     return pool.call("/api/transits")
 
