@@ -31,12 +31,10 @@ class FailingHedges(HazardCase):
 
     async def test_greedy_quotes_never_starve_a_hedge(self) -> None:
         """The target's budget of orders is used up: the source has one of its own, and the hedge is made."""
-        budgets = self.pool.parts.budgets
-        while budgets["target"].take():
-            pass
+        self.patch(self.pool.parts.budgets["target"], "take", lambda: False)
         self.customer(SELL, "0.05")
         await self.until_covered()
-        self.assertEqual((budgets["target"].left, len(self.source.fills(POOL))), (0, 1))
+        self.assertEqual(len(self.source.fills(POOL)), 1)
 
     async def test_b_quotes_follow_while_a_hedge_fails(self) -> None:
         """b: while hedges fail the quotes are still managed: after +10 % at the source no ask of ours is at its old price."""
