@@ -47,19 +47,20 @@ class _Execution:
 
 
 def fills_of(postings: Iterable[Posting], contracts: Mapping[str, Contract]) -> list[WireFill]:
-    """The executions of cash pairs in ``postings``, oldest first, with ``cumulative`` counted from the first posting.
+    """The executions of cash pairs in ``postings``, oldest first, with ``nth`` counted from the first posting.
 
     So the postings must begin no later than the orders. Executions in contracts that are no longer listed are left out.
 
     :raises ValueError: if the postings of a journal do not add up to executions.
     """
     trades = sorted((p for p in postings if p.kind == "Trade"), key=_by_time)
-    filled: Counter[int] = Counter()
+    seen: Counter[tuple[int, int]] = Counter()
     fills: list[WireFill] = []
     for _, journal in groupby(trades, key=_by_time):
         for fill in _journal_fills(list(journal), contracts):
-            filled[fill.order_id] += fill.quantity
-            fills.append(evolve(fill, cumulative=filled[fill.order_id]))
+            face = (fill.order_id, fill.quantity)
+            seen[face] += 1
+            fills.append(evolve(fill, nth=seen[face]))
     return fills
 
 

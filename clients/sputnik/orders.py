@@ -7,7 +7,7 @@ one step of ``quantity_left`` without a fill, one new fill of just that quantity
 cost. Everything else leaves the order *untold*, until the account's history says what happened.
 """
 
-from collections import OrderedDict
+from collections import Counter, OrderedDict
 from collections.abc import Collection, Iterable, Mapping
 
 from attrs import define, evolve, field
@@ -20,7 +20,8 @@ CLOSED_KEPT = 2_000
 
 @define
 class OwnOrder:
-    """One order. ``told``: how much of it has been told as fills; ``born``: it was placed no earlier (microseconds).
+    """One order. ``told``: how much of it has been told as fills, and ``sizes``: how many of them of which quantity; ``born``: it
+    was placed no earlier (microseconds).
 
     Not told yet: ``steps``, the falls of quantity_left; ``waiting``, the fill events and what each cost; ``posted`` and
     ``paid``, the quantity and the cost posted to the account.
@@ -30,6 +31,7 @@ class OwnOrder:
     born: int
     is_doubtful: bool = False
     told: int = 0
+    sizes: Counter[int] = field(factory=Counter)
     posted: int = 0
     paid: int = 0
     steps: list[int] = field(factory=list)
@@ -71,7 +73,8 @@ class OwnOrder:
             return None
         self._all_told()
         self.told = self.order.filled
-        return evolve(fill, cumulative=self.told)
+        self.sizes[fill.quantity] += 1
+        return evolve(fill, nth=self.sizes[fill.quantity])
 
     def settle(self, filled: int, is_gone: bool) -> bool:
         """The history's word: ``filled`` of it, and whether it is ``is_gone`` from the venue; whether that is news."""
@@ -184,16 +187,17 @@ class OwnOrders:
         that: so one that is neither listed nor wholly filled was cancelled. ``fills`` hold theirs, from their beginning.
         """
         new_fills = []
-        filled: dict[int, int] = {}
+        filled: Counter[int] = Counter()
         for fill in fills:
             known = self._orders.get(fill.order_id)
             if known is None and fill.order_id in strays:
                 new_fills.append(fill)
             elif known is not None and fill.order_id in ids:
-                filled[fill.order_id] = fill.cumulative
-                if fill.cumulative > known.told:
+                filled[fill.order_id] += fill.quantity
+                if fill.nth > known.sizes[fill.quantity]:
+                    known.sizes[fill.quantity] = fill.nth
                     new_fills.append(fill)
-        settled = [(self._orders[id], filled.get(id, 0), id not in listed) for id in ids if id in self._orders]
+        settled = [(self._orders[id], filled[id], id not in listed) for id in ids if id in self._orders]
         news = [known.order for known, done, is_gone in settled if known.settle(done, is_gone)]
         self.strays.difference_update(strays)
         return news, new_fills

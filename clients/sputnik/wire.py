@@ -40,7 +40,7 @@ class WireOrder:
 
 @frozen
 class WireFill:
-    """One execution in wire units; ``cumulative`` is what the order had filled after it, 0 where that is not known."""
+    """One execution in wire units; ``nth``: the how-maniest of its order with this quantity it is, 0 where that is not known."""
 
     order_id: int
     contract: str
@@ -49,12 +49,15 @@ class WireFill:
     quantity: int
     fees: Mapping[str, int]
     timestamp: int
-    cumulative: int = 0
+    nth: int = 0
 
     @property
     def id(self) -> str:
-        """The same however the fill was learnt; Sputnik's own fills carry no id but their order's."""
-        return f"{self.order_id}:{self.cumulative}"
+        """The same however the fill was learnt; Sputnik's own fills carry no id but their order's.
+
+        Not by what had filled before: a venue whose clock is set back between two fills tells them in another order later.
+        """
+        return f"{self.order_id}:{self.quantity}:{self.nth}"
 
 
 @frozen

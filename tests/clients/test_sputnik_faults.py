@@ -181,7 +181,7 @@ class EventTests(FaultTestCase):
         await self.until(lambda: len(self.told["connect"]) == 2)
         last = {order["id"]: (order["quantity_left"], order["is_cancelled"]) for order in seen_at_connect}
         self.assertEqual({filled: (Decimal(0), False), cancelled: (SIZE, True)}, last)
-        self.assertEqual({f"{filled}:3000000": SIZE}, self.streamed())
+        self.assertEqual({f"{filled}:3000000:1": SIZE}, self.streamed())
         self.assertEqual(await self.fills(), self.streamed())
 
     async def test_lost_answer_and_lost_socket(self) -> None:
@@ -233,7 +233,9 @@ class EventTests(FaultTestCase):
         self.world.take(Side.SELL, "0.51", "50000")
         self.world.take(Side.SELL, "0.02", "50000")
         await self.until(lambda: sum(self.streamed().values()) == 2 * SIZE)
-        self.assertEqual({f"{resting}:1000000", f"{resting}:3000000"}, {id for id in self.streamed() if id.startswith(resting)})
+        self.assertEqual(
+            {f"{resting}:1000000:1", f"{resting}:2000000:1"}, {id for id in self.streamed() if id.startswith(resting)}
+        )
         self.assertEqual(await self.fills(), self.streamed())
 
     async def test_lost_cancel_event(self) -> None:
@@ -259,8 +261,8 @@ class EventTests(FaultTestCase):
         self.client = self.make_client()
         await self.client.connect()
         later = await self.client.getTradeHistory(between, between + timedelta(hours=1))
-        self.assertEqual([f"{id}:3000000"], [fill["id"] for fill in later])
-        self.assertEqual({f"{id}:1000000", f"{id}:3000000"}, set(streamed))
+        self.assertEqual([f"{id}:2000000:1"], [fill["id"] for fill in later])
+        self.assertEqual({f"{id}:1000000:1", f"{id}:2000000:1"}, set(streamed))
 
     async def test_off_the_lot_and_without_address(self) -> None:
         """A withdrawal that cannot be sent exactly, or to nowhere, is refused here."""

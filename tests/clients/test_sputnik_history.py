@@ -2,6 +2,7 @@
 
 import json
 import re
+from collections import Counter
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -41,17 +42,25 @@ def facts(fill: WireFill) -> tuple[Any, ...]:
 
 
 class FillTests(SynchronousTestCase):
-    def test_cumulative_ids(self) -> None:
-        """The id counts what the order has filled, whatever lies between and however a journal is ordered."""
+    def test_ids(self) -> None:
+        """The id counts an order's fills of one size, whatever lies between and however a journal is ordered."""
         postings = [
             *journal(7, 1_000_000, 5_000_000, 10)[::-1],
             *journal(8, -2_000_000, 6_000_000, 20, role="Aggressive"),
             *journal(7, 3_000_000, 5_000_000, 30),
         ]
         found = [facts(fill) for fill in fills_of(reversed(postings), CONTRACTS)]
-        self.assertEqual(("7:1000000", "BUY", 5_000_000, 1_000_000, {"HUF": 10}), found[0])
-        self.assertEqual(("8:2000000", "SELL", 6_000_000, 2_000_000, {"HUF": 10}), found[1])
-        self.assertEqual("7:4000000", found[2][0])
+        self.assertEqual(("7:1000000:1", "BUY", 5_000_000, 1_000_000, {"HUF": 10}), found[0])
+        self.assertEqual(("8:2000000:1", "SELL", 6_000_000, 2_000_000, {"HUF": 10}), found[1])
+        self.assertEqual("7:3000000:1", found[2][0])
+
+    def test_a_clock_set_back_changes_no_id(self) -> None:
+        """What an order filled later is dated earlier: the ids are those of before."""
+        first = journal(7, 1_000_000, 5_000_000, 10)
+        later = [journal(7, size, 5_000_000, 3 + n) for n, size in enumerate((3_000_000, 3_000_000))]
+        ids = {fill.id for fill in fills_of([*first, *later[0], *later[1]], CONTRACTS)}
+        self.assertEqual({"7:1000000:1", "7:3000000:1", "7:3000000:2"}, ids)
+        self.assertEqual({"7:1000000:1"}, {fill.id for fill in fills_of(first, CONTRACTS)})
 
     def test_trade_with_oneself(self) -> None:
         """Both sides are in one journal; the one that took paid the larger fee."""
@@ -74,8 +83,8 @@ class FillTests(SynchronousTestCase):
         postings = journal(9, 2_000_000, 5_100_000, 5, role="Aggressive", fee=20)
         postings += journal(9, 1_000_000, 5_000_000, 5, role="Aggressive", fee=9)
         found = [facts(fill) for fill in fills_of(postings, CONTRACTS)]
-        self.assertEqual(("9:1000000", "BUY", 5_000_000, 1_000_000, {"HUF": 9}), found[0])
-        self.assertEqual(("9:3000000", "BUY", 5_100_000, 2_000_000, {"HUF": 20}), found[1])
+        self.assertEqual(("9:1000000:1", "BUY", 5_000_000, 1_000_000, {"HUF": 9}), found[0])
+        self.assertEqual(("9:2000000:1", "BUY", 5_100_000, 2_000_000, {"HUF": 20}), found[1])
 
     def test_what_does_not_add_up(self) -> None:
         """A missing leg or fee, both legs the same way, a price off the tick: nothing is concluded."""
@@ -99,14 +108,14 @@ class FillTests(SynchronousTestCase):
         """However the postings inside the journals are shuffled, the executions are the ones that happened."""
         postings: list[Posting] = []
         expected: list[tuple[Any, ...]] = []
-        filled: dict[int, int] = {}
+        seen: Counter[tuple[int, int]] = Counter()
         for moment, (order, lots, ticks, fee) in enumerate(trades):
             quantity, price = lots * HUF.lot, ticks * 10_000
             rows = journal(order, quantity, price, moment, fee=fee)
             random.shuffle(rows)
             postings += rows
-            filled[order] = filled.get(order, 0) + quantity
-            expected.append((f"{order}:{filled[order]}", "BUY", price, quantity, {"HUF": fee}))
+            seen[order, quantity] += 1
+            expected.append((f"{order}:{quantity}:{seen[order, quantity]}", "BUY", price, quantity, {"HUF": fee}))
         self.assertEqual(expected, [facts(fill) for fill in fills_of(postings, CONTRACTS)])
 
 

@@ -1,5 +1,6 @@
 """Our own orders under every kind of event trouble: no wrong fill is ever told, and the history completes the rest."""
 
+from collections import Counter
 from typing import Any
 
 from hypothesis import given
@@ -17,9 +18,9 @@ def order(left: int = QUANTITY, *, id: int = 1, is_cancelled: bool = False, time
     return WireOrder(id, "BTC/HUF", "BUY", 100, QUANTITY, left, is_cancelled, timestamp)
 
 
-def fill(quantity: int, price: int = 100, timestamp: int = 6, *, id: int = 1, cumulative: int = 0) -> WireFill:
+def fill(quantity: int, price: int = 100, timestamp: int = 6, *, id: int = 1, nth: int = 1) -> WireFill:
     """An execution of ours."""
-    return WireFill(id, "BTC/HUF", "BUY", price, quantity, {"HUF": price}, timestamp, cumulative)
+    return WireFill(id, "BTC/HUF", "BUY", price, quantity, {"HUF": price}, timestamp, nth)
 
 
 def tell(own: OwnOrders, event: tuple[str, Any]) -> WireFill | None:
@@ -48,10 +49,10 @@ class LiveTests(SynchronousTestCase):
         self.own.placed(order(timestamp=0), 3)
 
     def test_as_recorded(self) -> None:
-        """The stale first event, then two matches: two fills with cumulative ids, the order told after each step."""
+        """The stale first event, then two matches: two fills with ids by their sizes, the order told after each step."""
         self.assertEqual(order(), self.own.heard_order(order())[0])
         told = [tell(self.own, event) for event in match(3, 100, 7) + match(7, 101, 0)]
-        self.assertEqual(["1:3", "1:10"], [proven.id for proven in told if proven])
+        self.assertEqual(["1:3:1", "1:7:1"], [proven.id for proven in told if proven])
         self.assertEqual(set(), self.own.untold())
 
     def test_repeats_are_no_news(self) -> None:
@@ -68,16 +69,24 @@ class LiveTests(SynchronousTestCase):
         events = match(3, 100, 7)
         told = [tell(self.own, event) for event in (events[3], events[2], events[1], events[0])]
         self.assertEqual([None, None, None], told[:3])
-        self.assertEqual("1:3", told[3].id if told[3] else None)
+        self.assertEqual("1:3:1", told[3].id if told[3] else None)
 
     def test_a_lost_fill_is_untold(self) -> None:
         """Whatever is lost, the order stays untold until the history is read; the history tells only what was not told."""
         for event in match(3, 100, 7) + match(2, 101, 5, 7)[:3]:
             tell(self.own, event)
         self.assertEqual({1}, self.own.untold())
-        history = [fill(3, cumulative=3), fill(2, 101, 7, cumulative=5)]
+        history = [fill(3), fill(2, 101, 7)]
         news, fills = self.own.settle({1}, set(), {1}, history)
-        self.assertEqual(([], ["1:5"]), (news, [f.id for f in fills]))
+        self.assertEqual(([], ["1:2:1"]), (news, [f.id for f in fills]))
+        self.assertEqual(set(), self.own.untold())
+
+    def test_a_clock_set_back(self) -> None:
+        """The history tells the later fill first: each keeps its id, and only what was not told is news."""
+        for event in match(3, 100, 7) + match(2, 100, 5, 7)[:3]:
+            tell(self.own, event)
+        _, fills = self.own.settle({1}, set(), {1}, [fill(2, 100, 2), fill(3, 100, 6)])
+        self.assertEqual(["1:2:1"], [f.id for f in fills])
         self.assertEqual(set(), self.own.untold())
 
     def test_the_next_fill_is_not_taken_for_the_lost_one(self) -> None:
@@ -100,7 +109,7 @@ class LiveTests(SynchronousTestCase):
         """It counts like any other."""
         self.own.heard_order(order(10, is_cancelled=True))
         told = [tell(self.own, event) for event in match(4, 100, 6)]
-        self.assertEqual("1:4", told[-1].id if told[-1] else None)
+        self.assertEqual("1:4:1", told[-1].id if told[-1] else None)
 
 
 class SnapshotTests(SynchronousTestCase):
@@ -112,14 +121,14 @@ class SnapshotTests(SynchronousTestCase):
         """An open order that is listed no more is doubtful; the history says it filled."""
         self.assertEqual([], self.own.snapshot({}, {1}))
         self.assertEqual({1}, self.own.untold())
-        news, fills = self.own.settle({1}, set(), set(), [fill(10, cumulative=10)])
+        news, fills = self.own.settle({1}, set(), set(), [fill(10)])
         self.assertEqual([(0, False)], [(o.left, o.is_cancelled) for o in news])
-        self.assertEqual(["1:10"], [f.id for f in fills])
+        self.assertEqual(["1:10:1"], [f.id for f in fills])
 
     def test_gone_and_cancelled(self) -> None:
         """The history says it filled in part: the rest was cancelled."""
         self.own.snapshot({}, {1})
-        news, _ = self.own.settle({1}, set(), set(), [fill(4, cumulative=4)])
+        news, _ = self.own.settle({1}, set(), set(), [fill(4)])
         self.assertEqual([(6, True)], [(o.left, o.is_cancelled) for o in news])
         self.assertEqual(set(), self.own.untold())
 
@@ -133,15 +142,15 @@ class SnapshotTests(SynchronousTestCase):
         """An order first seen in the list is taken as it is, and its past comes out of the history."""
         news = self.own.snapshot({1: order(), 5: order(7, id=5)}, {1})
         self.assertEqual(([5], {5}), ([o.id for o in news], self.own.untold()))
-        _, fills = self.own.settle({5}, set(), {1, 5}, [fill(3, id=5, cumulative=3)])
-        self.assertEqual(["5:3"], [f.id for f in fills])
+        _, fills = self.own.settle({5}, set(), {1, 5}, [fill(3, id=5)])
+        self.assertEqual(["5:3:1"], [f.id for f in fills])
 
     def test_strays(self) -> None:
         """A fill of an order that we never heard of is told from the history."""
         self.assertIsNone(self.own.heard_fill(fill(3, id=9), 300))
         self.assertEqual(({9}, 0), (self.own.strays, self.own.born({1, 9})))
-        _, fills = self.own.settle(set(), {9}, {1}, [fill(3, id=9, cumulative=3), fill(2, id=8, cumulative=2)])
-        self.assertEqual((["9:3"], set()), ([f.id for f in fills], self.own.strays))
+        _, fills = self.own.settle(set(), {9}, {1}, [fill(3, id=9), fill(2, id=8)])
+        self.assertEqual((["9:3:1"], set()), ([f.id for f in fills], self.own.strays))
 
     def test_memory_is_bounded(self) -> None:
         """Closed orders are forgotten in the end, open ones never."""
@@ -163,9 +172,11 @@ class TroubleTests(SynchronousTestCase):
         own.placed(whole, 3)
         events: list[tuple[str, Any]] = [("order", whole)]
         history = []
+        sizes: Counter[int] = Counter()
         for moment, (quantity, price) in enumerate(matches):
             left -= quantity
-            history.append(fill(quantity, price, moment, cumulative=whole.quantity - left))
+            sizes[quantity] += 1
+            history.append(fill(quantity, price, moment, nth=sizes[quantity]))
             truth[history[-1].id] = (quantity, price)
             events += match(quantity, price, 0, moment)
             events[-2] = ("order", WireOrder(1, "BTC/HUF", "BUY", 100, whole.quantity, left, False, 5))
