@@ -24,10 +24,10 @@ from tests.clients.test_coinbase_exchange_wire import (
 
 
 def heard(*messages: Any) -> Any:
-    """What the last of them was heard as."""
+    """What they were heard as: without one of them nothing new may be heard."""
     executions = Executions()
-    news = [executions.hear(message) for message in messages][-1]
-    return [news.order or {}, news.fill or {}]
+    news = [executions.hear(message) for message in messages]
+    return [[each.order or {}, each.fill or {}] for each in news]
 
 
 def steps(product: Any) -> Any:
