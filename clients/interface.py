@@ -107,6 +107,14 @@ class IExchangeClient(Interface):
         Refused (UNKNOWN_ORDER) if the venue does not know it (any more). What filled before is told as ``trade``.
         """
 
+    def amendOrder(id: str, quantity: Decimal, price: Decimal) -> "Deferred[None]":
+        """Change an order of ours that rests, in place: it keeps its id. Only where ``capabilities`` has ``amend``.
+
+        ``quantity``: all of the order in base, what has filled of it included; ``price`` in quote per base. It only ever
+        rests: Refused (WOULD_CROSS) rather than take, and then, as after each refusal, it is as it was; Refused
+        (UNKNOWN_ORDER) if it is over. After OutcomeUnknown look at it, or cancel it.
+        """
+
     def getOpenOrders() -> "Deferred[Mapping[str, OrderShape]]":
         """All our open orders, by id. Safe to repeat."""
 
@@ -199,6 +207,9 @@ class ExchangeClient(TwistedEventEmitter):
 
     def cancelOrder(self, id: str) -> "Deferred[bool]":
         return self._cannot("cancelOrder")
+
+    def amendOrder(self, id: str, quantity: Decimal, price: Decimal) -> "Deferred[None]":
+        return self._cannot("amendOrder")
 
     def getOpenOrders(self) -> "Deferred[Mapping[str, OrderShape]]":
         return self._cannot("getOpenOrders")

@@ -31,6 +31,8 @@ class Child:
 
     def __init__(self, desk: "OrderDesk", intent: OrderIntent) -> None:
         self.intent = intent
+        #: What it is being amended to: the terms of one of the two hold, and until that is proven either may.
+        self.amending: OrderIntent | None = None
         self.order_id: str | None = None
         self.state = PLACING
         self.detail = ""
@@ -52,9 +54,19 @@ class Child:
         return self._desk.filled(self.order_id)
 
     @property
+    def meant(self) -> OrderIntent:
+        """What it is to be: what it is being amended to, or what it is."""
+        return self.amending or self.intent
+
+    @property
+    def terms(self) -> tuple[OrderIntent, ...]:
+        """Whose price and size may hold at the venue."""
+        return (self.intent,) if self.amending is None else (self.intent, self.amending)
+
+    @property
     def left(self) -> Decimal:
-        """What can still trade, in base; nothing once it is over."""
-        return ZERO if self.state == OVER else max(ZERO, self.intent.quantity - self.filled)
+        """What can still trade as it is meant, in base; nothing once it is over."""
+        return ZERO if self.state == OVER else max(ZERO, self.meant.quantity - self.filled)
 
     @property
     def is_over(self) -> bool:
@@ -71,7 +83,7 @@ class Child:
 
     def as_order(self) -> Order:
         """As the interface would show it."""
-        i = self.intent
+        i = self.meant
         name = self.order_id or i.id
         return Order(name, i.contract, i.side, i.price, i.quantity, self.left, self.is_over, i.created, i.id)
 
@@ -97,6 +109,9 @@ class Child:
 
     def send_cancel(self) -> None:
         self._desk.send_cancel(self)
+
+    def send_amend(self) -> None:
+        self._desk.amending.send(self)
 
     def look_up(self) -> None:
         self._desk.look_up(self)

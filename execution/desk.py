@@ -15,9 +15,10 @@ from twisted.python.failure import Failure
 
 from clients.errors import ExchangeError, OutcomeUnknown, Reason, Refused, Retryable
 from clients.interface import IExchangeClient
+from execution.amending import Amends
 from execution.books import Books
 from execution.child import NO_LEDGER, UNWANTED, Child, refusal_of
-from execution.child_order import CANCELLING, OPEN, OVER, UNKNOWN
+from execution.child_order import AMENDING, CANCELLING, OPEN, OVER, UNKNOWN
 from execution.looking_up import LookUp
 from execution.rim import launch
 from ledger.interface import ILedger, LedgerError
@@ -72,9 +73,11 @@ class OrderDesk:
         self._by_order: dict[str, Child] = {}
         self._past: dict[str, str] = {}
         self._filled: dict[str, Decimal] = {}
+        self._recorded: dict[str, Decimal] = {}
         self._early: dict[str, Order] = {}
         self._waiting: list[tuple[Callable[[], bool], Deferred[None]]] = []
         self.looking = LookUp(self, clock, now)
+        self.amending = Amends(self)
         client.on("order", self._order_event)
         client.on("trade", self._trade_event)
 
@@ -103,7 +106,7 @@ class OrderDesk:
 
     def not_sent(self, intent: OrderIntent, written: "Deferred[None]") -> None:
         """An order that was written ahead is not wanted any more. A repeat is safe."""
-        written.addCallback(lambda _: self._answer(intent, IntentState.REFUSED, None, NOT_WANTED))
+        written.addCallback(lambda _: self.answer(intent, IntentState.REFUSED, None, NOT_WANTED))
         written.addErrback(self._not_remembered)
 
     def place_order(
@@ -156,19 +159,32 @@ class OrderDesk:
         return waiter
 
     def adopt(self, record: IntentRecord) -> Child:
-        """Take over an order of an earlier run: unknown until the venue has been asked."""
+        """Take over an order of an earlier run: unknown until the venue has been asked. Two intents of one order, of which
+        one was amended to the other and nobody knows whether, are one order that either may hold for."""
+        self._count_recorded(record)
+        holder = self._by_order.get(record.order_id or "")
+        if holder is not None and not holder.is_over:
+            holder.amending = record.intent
+            return holder
         child = Child(self, record.intent)
         self._children[record.intent.id] = child
         if record.order_id is not None:
             self._name(child, record.order_id)
-            self._filled[record.order_id] = max(record.filled, self.filled(record.order_id))
         child.inputs.lost()
         return child
 
     def recall(self, record: IntentRecord) -> None:
-        """An order of an earlier run that is over: a fill of it that is told late is still its own, and no other order's."""
-        if record.order_id is not None:
-            self._past[record.order_id] = record.intent.id
+        """An order of an earlier run that is over: a fill of it that is told late is still its own, and no other order's.
+        Of several intents of one order it is that of the first that is recalled."""
+        if record.order_id is not None and record.state is IntentState.CLOSED:
+            self._past.setdefault(record.order_id, record.intent.id)
+            self._count_recorded(record)
+
+    def _count_recorded(self, record: IntentRecord) -> None:
+        """What an amended order has filled, it may have filled for several intents."""
+        if record.order_id is not None and record.filled:
+            total = self._recorded[record.order_id] = self._recorded.get(record.order_id, ZERO) + record.filled
+            self._filled[record.order_id] = max(total, self.filled(record.order_id))
 
     # Sending.
 
@@ -238,7 +254,8 @@ class OrderDesk:
         except (ExchangeError, NotImplementedError) as trouble:
             self._cancel_later(child, trouble)
         else:
-            self.close(child, None if was_open else child.intent.quantity)
+            # Filled to the end: but to which, while it is being amended?
+            self.close(child, None if was_open or child.amending else child.intent.quantity)
 
     def _cancel_later(self, child: Child, trouble: Exception) -> None:
         child.detail = str(trouble)
@@ -298,8 +315,8 @@ class OrderDesk:
         self._tell_fill(fill, child, intent_id)
         self._filled[fill.order_id] = self.filled(fill.order_id) + fill.quantity
         _forget_oldest(self._filled, lambda id: id not in self._by_order)
-        if child is not None and child.filled >= child.intent.quantity:
-            self.close(child, child.intent.quantity)
+        if child is not None and child.filled >= (most := max(terms.quantity for terms in child.terms)):
+            self.close(child, most)
         self.filled_one(self.place, fill, child)
 
     def _tell_fill(self, fill: Fill, child: Child | None, intent_id: str | None) -> None:
@@ -329,6 +346,7 @@ class OrderDesk:
         self._remember(child)
         if child.state == OVER:
             self._children.pop(child.intent.id, None)
+            self.amending.over(child)
             self.looking.settle(child)
         elif child.state == OPEN and child.is_unwanted:
             child.inputs.cancel()
@@ -337,15 +355,27 @@ class OrderDesk:
         self._tell_waiting()
 
     def _remember(self, child: Child) -> None:
-        states = {OPEN: IntentState.OPEN, UNKNOWN: IntentState.UNKNOWN, CANCELLING: IntentState.OPEN}
+        is_open = IntentState.OPEN
+        states = {OPEN: is_open, AMENDING: is_open, CANCELLING: is_open, UNKNOWN: IntentState.UNKNOWN}
         state = states.get(child.state)
         if state is None:
             never_was = child.order_id is None
             state = IntentState.REFUSED if never_was else IntentState.CLOSED
-        self._answer(child.intent, state, child.order_id, child.detail).addErrback(self._not_remembered)
+        self.remember(child.intent, state, child.order_id, child.detail)
 
-    def _answer(self, intent: OrderIntent, state: IntentState, order_id: str | None, detail: str) -> "Deferred[None]":
+    def remember(self, intent: OrderIntent, state: IntentState, order_id: str | None, detail: str) -> None:
+        """Write down what has become of ``intent``; a ledger that cannot is told of by ``ledger_failed``."""
+        self.answer(intent, state, order_id, detail).addErrback(self._not_remembered)
+
+    def answer(self, intent: OrderIntent, state: IntentState, order_id: str | None, detail: str) -> "Deferred[None]":
+        """Write down what has become of ``intent``. Fails with LedgerError."""
         return self._ledger.answer(intent.id, state, order_id, detail, self._now())
+
+    def taken_over(self, child: Child, old: OrderIntent) -> None:
+        """An order of ours has been amended: from now on it is ``child.intent``, and ``old`` no more."""
+        self._children.pop(old.id, None)
+        self._children[child.intent.id] = child
+        self.remember(old, IntentState.CLOSED, child.order_id, f"amended: {child.intent.id}")
 
     def _not_remembered(self, failure: Failure) -> Failure | None:
         if isinstance(failure.value, LedgerError):

@@ -3,7 +3,8 @@
 A slot is a side and a level. Each slot wants at most one order; :meth:`Quotes.converge` is called whenever anything has
 changed and asks for the next step of every slot: keep, cancel, wait, place. So a cancel is always confirmed before its
 replacement goes out, and our own bid and ask cannot meet. The replacement is written down while its cancel is under way,
-so that it can go out as soon as that is confirmed.
+so that it can go out as soon as that is confirmed. Where the venue can, an order that nothing has traded of is amended
+instead (:mod:`execution.amending`), one amend at a time; whatever else is wanted by its end is seen then.
 """
 
 from collections.abc import Callable, Iterable, Mapping
@@ -13,6 +14,7 @@ from twisted.internet.defer import Deferred
 from twisted.logger import Logger
 
 from execution.child import Child
+from execution.child_order import AMENDING
 from execution.desk import OrderDesk
 from execution.intents import Names
 from execution.rate_budget import RateBudget
@@ -32,7 +34,7 @@ TOP_UP_BELOW, REPLACE_BELOW = Decimal("0.75"), Decimal("0.95")
 
 def is_kept(child: Child, wanted: Quote) -> bool:
     """Whether a live order serves a wanted quote as it stands: its price in the band, its size neither over nor used up."""
-    in_band = wanted.keep_from <= child.intent.price <= wanted.keep_to
+    in_band = wanted.keep_from <= child.meant.price <= wanted.keep_to
     least = TOP_UP_BELOW if child.filled else REPLACE_BELOW
     return in_band and wanted.quantity * least <= child.left <= wanted.quantity
 
@@ -41,7 +43,7 @@ def is_dangerous(child: Child, wanted: Quote | None) -> bool:
     """Whether a live order offers more than is wanted: a better price, or a larger size, or anything at all."""
     if wanted is None or child.left > wanted.quantity:
         return True
-    price = child.intent.price
+    price = child.meant.price
     return price > wanted.keep_to if wanted.side is Side.BUY else price < wanted.keep_from
 
 
@@ -69,7 +71,7 @@ class Quotes:
         self._since: Since = _as_it_is
         self._wanted: dict[Slot, Quote] = {}
         self._children: dict[Slot, Child] = {}
-        self._counted: dict[str, Decimal] = {}
+        self._counted: dict[Child, Decimal] = {}
         self._ahead: dict[Slot, tuple[OrderIntent, Deferred[None]]] = {}
 
     def want(self, quotes: Iterable[Quote], reasons: Mapping[str, str], decision_id: str, since: "Since | None" = None) -> None:
@@ -79,7 +81,7 @@ class Quotes:
         self._since = since or _as_it_is
         self._decided = {(quote.side, quote.level): quote for quote in quotes}
         self._wanted = {slot: now for slot, quote in self._decided.items() if (now := self._since(quote)) is not None}
-        self._counted = {child.intent.id: child.filled for child in self._children.values()}
+        self._counted = {child: child.filled for child in self._children.values()}
         self.decision_id = decision_id
         for side in Side:
             is_wanted = any(slot[0] is side for slot in self._wanted)
@@ -129,7 +131,7 @@ class Quotes:
         is being followed, has overtaken it: its slot stays empty until the next one. True: that one is wanted at once."""
         slot = (child.intent.side, child.intent.level)
         traded = max(child.filled, child.told_filled or ZERO)
-        is_overtaken = traded > self._counted.get(child.intent.id, ZERO) or not child.is_unwanted
+        is_overtaken = traded > self._counted.get(child, ZERO) or not child.is_unwanted
         if child.is_over and is_overtaken:
             self._decided.pop(slot, None)
         is_dropped = child.is_over and is_overtaken and self._wanted.pop(slot, None) is not None
@@ -190,11 +192,23 @@ class Quotes:
         return wanted is not None and not child.is_unwanted and is_kept(child, wanted)
 
     def _drop(self, slot: Slot, child: Child) -> None:
-        """Cancel a misfit; but one that only offers less than is wanted stays while there is no order left to replace it by."""
-        if is_dangerous(child, self._wanted.get(slot)) or self.budget.has_one:
+        """Amend a misfit, or else cancel it; but one that only offers less than is wanted stays while there is no order left
+        to replace it by."""
+        wanted = self._wanted.get(slot)
+        if wanted is not None and (child.state == AMENDING or self._amend(child, wanted)):
+            return
+        if is_dangerous(child, wanted) or self.budget.has_one:
             self._desk.cancel(child)
         else:
             self.reasons[slot[0].value] = "rate budget used up: a more cautious quote is left"
+
+    def _amend(self, child: Child, wanted: Quote) -> bool:
+        """Have ``child`` become what is wanted in its slot; False: it cannot."""
+        if not self._desk.amending.can(child) or self._would_meet_our_own(wanted) or not self.budget.take():
+            return False
+        self.reasons[wanted.side.value] = ""
+        self._desk.amending.begin(child, self._intent(wanted))
+        return True
 
     def _place(self, slot: Slot, quote: Quote) -> None:
         side = slot[0]
@@ -224,7 +238,7 @@ class Quotes:
         )
 
     def _would_meet_our_own(self, quote: Quote) -> bool:
-        others = [child.intent.price for child in self._desk.children() if child.intent.side is not quote.side]
+        others = [terms.price for child in self._desk.children() for terms in child.terms if terms.side is not quote.side]
         if quote.side is Side.BUY:
             return any(quote.price >= price for price in others)
         return any(quote.price <= price for price in others)

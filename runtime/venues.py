@@ -16,7 +16,7 @@ from runtime import registry
 from runtime.exits import Exit
 from runtime.printing import print_json
 
-CAPABILITIES: Final = ("book_stream", "order_stream", "client_id", "post_only", "immediate")
+CAPABILITIES: Final = ("book_stream", "order_stream", "client_id", "post_only", "immediate", "amend")
 #: Not of a venue: every client has these from :class:`ExchangeClient`.
 _EVERYWHERE = frozenset({"on", "round_bid", "round_ask"})
 _WIDTH = 130

@@ -6,8 +6,9 @@ from decimal import Decimal
 
 from attrs import define, field
 
+from model.instrument import Instrument
 from model.money import ZERO
-from sandbox.trading import Posting, PostingKind, Reason, VenueRefused
+from sandbox.trading import Posting, PostingKind, Reason, VenueFill, VenueRefused
 
 #: Where the venue keeps the fees it took, and what users asked to withdraw until it is sent. No user can log in as these.
 FEES = "(fees)"
@@ -89,6 +90,25 @@ class Accounts:
         if account.remembers:
             account.postings.append(posting)
         return posting
+
+    def post_fill(self, fill: VenueFill, instrument: Instrument, note: str) -> tuple[Posting, Posting]:
+        """Both postings of one side of a trade: quote, then base; the fee in its own ticker."""
+        sign = fill.side.sign
+        changes = ((instrument.quote, -sign * fill.value), (instrument.base, sign * fill.quantity))
+        quote, base = (
+            self.post(
+                fill.user,
+                ticker,
+                change,
+                "Trade",
+                fee=fill.fee if fill.fee_ticker == ticker else ZERO,
+                note=note,
+                reference=f"fill:{fill.id}",
+                timestamp=fill.timestamp,
+            )
+            for ticker, change in changes
+        )
+        return quote, base
 
     def set_aside(self, ticker: str, amount: Decimal) -> None:
         """Add to (or, negative, take from) what waits to be sent."""

@@ -1,8 +1,8 @@
 """What a venue tells whoever listens, in the order in which it happens.
 
 Placing an order tells: its :class:`OrderChanged` (NEW), then per match :class:`BookChanged` and :class:`Matched`, then
-BookChanged if the rest is queued, or OrderChanged (CANCELLED) if the rest is dropped. Cancelling tells BookChanged, then
-OrderChanged. A listener must not place or cancel while it is being told.
+BookChanged if the rest is queued, or OrderChanged (CANCELLED) if the rest is dropped. Amending tells the same, with AMENDED
+in the place of NEW. Cancelling tells BookChanged, then OrderChanged. A listener must not place or cancel while it is being told.
 """
 
 from decimal import Decimal
@@ -19,6 +19,7 @@ class Change(Enum):
     """What happened to an order, other than a match."""
 
     NEW = "new"
+    AMENDED = "amended"
     CANCELLED = "cancelled"
 
 
@@ -40,7 +41,7 @@ class BookChanged:
 
 @frozen
 class OrderChanged:
-    """An order came or was cancelled."""
+    """An order came, was amended or was cancelled."""
 
     order: VenueOrder
     change: Change

@@ -55,6 +55,8 @@ def of_change(event: OrderChanged) -> list[Entry]:
     if event.change is Change.NEW:
         accepted = {"exec_type": "new", "order_id": spell_id("O", order.id), "order_status": "new"}
         return [whole_order(order, "pending_new", "pending_new"), accepted | {"timestamp": wire_time(order.timestamp)}]
+    if event.change is Change.AMENDED:
+        return [_amended(order)]
     entry = {
         "exec_type": "canceled",
         "order_id": spell_id("O", order.id),
@@ -64,6 +66,19 @@ def of_change(event: OrderChanged) -> list[Entry]:
         **_progress(order),
     }
     return [entry if order.client_id is None else entry | {"cl_ord_id": order.client_id}]
+
+
+def _amended(order: VenueOrder) -> Entry:
+    entry = {
+        "exec_type": "amended",
+        "order_id": spell_id("O", order.id),
+        "order_status": _status(order),
+        "order_qty": order.quantity,
+        "limit_price": order.price,
+        "timestamp": wire_time(order.amended_at or order.timestamp),
+        **_progress(order),
+    }
+    return entry if order.client_id is None else entry | {"cl_ord_id": order.client_id}
 
 
 def of_execution(execution: Execution, quote: str) -> list[Entry]:

@@ -11,7 +11,7 @@ from sandbox.kraken_words import KrakenError
 
 TOKEN_SECONDS = 900
 #: Calls that cost two, or nothing, of a key's budget; all others cost one.
-_COSTS = {"Ledgers": 2, "TradesHistory": 2, "ClosedOrders": 2, "AddOrder": 0, "CancelOrder": 0, "CancelAll": 0}
+_COSTS = {"Ledgers": 2, "TradesHistory": 2, "ClosedOrders": 2, "AddOrder": 0, "AmendOrder": 0, "CancelOrder": 0, "CancelAll": 0}
 _MOST_CALLS = 20
 _DECAY_PER_SECOND = 0.5
 

@@ -50,6 +50,7 @@ class OrderCalls:
         self._public = public
         self.table: Mapping[str, Callable[[str, Fields], Any]] = {
             "AddOrder": self._add_order,
+            "AmendOrder": self._amend_order,
             "CancelOrder": self._cancel_order,
             "CancelAll": self._cancel_all,
             "OpenOrders": self._open_orders,
@@ -88,7 +89,20 @@ class OrderCalls:
         )
         return {"txid": [spell_id("O", order.id)], "descr": {"order": description}}
 
+    def _amend_order(self, user: str, fields: Fields) -> Any:
+        order = self._named(user, fields)
+        quantity = amount(fields, "order_qty") if fields.get("order_qty") else order.quantity
+        price = amount(fields, "limit_price") if fields.get("limit_price") else order.price
+        if price is None:
+            raise KrakenError("EOrder:Unknown order")  # a market order rests nowhere
+        self._venue.amend(user, order.id, quantity, price, post_only=fields.get("post_only") == "true")
+        return {"amend_id": spell_id("T", order.id)}
+
     def _cancel_order(self, user: str, fields: Fields) -> Any:
+        self._venue.cancel(user, self._named(user, fields).id)
+        return {"count": 1}
+
+    def _named(self, user: str, fields: Fields) -> VenueOrder:
         name = fields.get("txid") or fields.get("cl_ord_id")
         if not name:
             raise KrakenError("EGeneral:Invalid arguments:txid")
@@ -96,8 +110,7 @@ class OrderCalls:
         order = self._venue.by_client_id(user, name) if number is None else self._venue.order(user, number)
         if order is None:
             raise KrakenError("EOrder:Unknown order")
-        self._venue.cancel(user, order.id)
-        return {"count": 1}
+        return order
 
     def _cancel_all(self, user: str, _fields: Fields) -> Any:
         return {"count": self._venue.cancel_all(user)}

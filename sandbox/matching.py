@@ -1,6 +1,7 @@
 """The queue of one contract: price first, then time. It knows ids and quantities, not users or money."""
 
 from bisect import bisect_left, insort
+from collections.abc import Callable
 from decimal import Decimal
 
 from model.book import Level
@@ -71,6 +72,17 @@ class Queue:
     def levels(self, side: Side, depth: int | None = None) -> list[Level]:
         """The levels of ``side``, best first; all, or the best ``depth``."""
         return self._halves[side].levels(depth)
+
+    def cost(self, side: Side, quantity: Decimal, value: Callable[[Decimal, Decimal], Decimal]) -> Decimal:
+        """What taking ``quantity`` of ``side`` costs, or all there is if that is less; ``value`` of a price and a quantity."""
+        cost = ZERO
+        for level in self.levels(side):
+            part = min(quantity, level.quantity)
+            cost += value(level.price, part)
+            quantity -= part
+            if not quantity:
+                break
+        return cost
 
     def take_changes(self) -> tuple[LevelChange, ...]:
         """The levels touched since the last call, as they stand now."""

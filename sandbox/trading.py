@@ -122,7 +122,7 @@ class VenueOrder:
     """An order as it stands after one change. ``price`` None: a market order.
 
     ``cost`` (quote) and ``fee`` (in its fills' ``fee_ticker``) sum up its fills; ``reason`` says why it was cancelled,
-    ``closed_at`` when it closed.
+    ``amended_at`` and ``closed_at`` when it was changed last and when it closed.
     """
 
     id: int
@@ -141,6 +141,7 @@ class VenueOrder:
     fee: Decimal = ZERO
     reason: str = ""
     closed_at: int | None = None
+    amended_at: int | None = None
 
     @property
     def is_open(self) -> bool:

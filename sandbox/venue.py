@@ -96,7 +96,11 @@ class Venue:
         if quantity <= 0 or quantity % instrument.lot:
             raise VenueRefused(Reason.SIZE, str(quantity))
         # A market order is worth what it would trade for; an empty book makes it worthless, not too small.
-        value = self.rules.value(price, quantity) if price is not None else self._cost_now(contract, side, quantity)
+        value = (
+            self.rules.value(price, quantity)
+            if price is not None
+            else self._queues[contract].cost(side.opposite, quantity, self.rules.value)
+        )
         too_small = quantity < instrument.min_quantity or (price is not None and value < instrument.min_value)
         if too_small:
             raise VenueRefused(Reason.MINIMUM, f"{quantity} {instrument.base}")
@@ -145,6 +149,34 @@ class Venue:
             raise VenueRefused(Reason.WOULD_CROSS, str(price))
         self._open(order)
         return self._cancel(order, "Post only order") if would_cross else self._match(order)
+
+    def amend(self, user: str, order_id: int, quantity: Decimal, price: Decimal, *, post_only: bool = False) -> VenueOrder:
+        """Change a resting order in place; answers how it stands then. It keeps its id, what of it has filled, and, unless it
+        is to offer more or at another price, its place in the queue. If no more is wanted than has filled, the rest is cancelled.
+
+        :raises VenueRefused: (UNKNOWN_ORDER, NOT_YOURS, CLOSED, WOULD_CROSS), and as :meth:`check`; it is as it was.
+        """
+        order = self.order(user, order_id)
+        if not order.is_open:
+            raise VenueRefused(Reason.CLOSED, str(order_id))
+        if quantity <= order.filled:
+            return self._cancel(order, "Amended to what has filled")
+        left = quantity - order.filled
+        after = evolve(order, quantity=quantity, quantity_left=left, price=price, amended_at=self.timestamp())
+        self._hold(order, -1)
+        try:
+            self.check(user, order.contract, order.side, left, price)
+        finally:
+            self._hold(order, 1)
+        if post_only and self._next_passive(after) is not None:
+            raise VenueRefused(Reason.WOULD_CROSS, str(price))
+        if price != order.price or left > order.quantity_left:
+            self._requeue(evolve(order, quantity_left=ZERO))
+        self._hold(order, -1)
+        self._orders[order_id] = after
+        self._hold(after, 1)
+        self._tell(OrderChanged(after, Change.AMENDED))
+        return self._match(after)
 
     def cancel(self, user: str, order_id: int, reason: str = "User requested") -> VenueOrder:
         """Cancel what is left of an order; answers how it ended.
@@ -311,7 +343,8 @@ class Venue:
             terms.timestamp,
             order.client_id,
         )
-        postings = self._post(fill, f"{'Passive' if is_maker else 'Aggressive'} order: {order.id}")
+        note = f"{'Passive' if is_maker else 'Aggressive'} order: {order.id}"
+        postings = self.accounts.post_fill(fill, self.rules.instruments[fill.contract], note)
         if left:
             self._orders[order.id] = after
             self._hold(after, 1)
@@ -321,30 +354,6 @@ class Venue:
         if self.accounts.of(order.user).remembers:
             self._fills[order.user].append(fill)
         return Execution(after, fill, postings)
-
-    def _post(self, fill: VenueFill, note: str) -> tuple[Posting, Posting]:
-        instrument, sign, reference = self.rules.instruments[fill.contract], fill.side.sign, f"fill:{fill.id}"
-        quote = self.accounts.post(
-            fill.user,
-            instrument.quote,
-            -sign * fill.value,
-            "Trade",
-            fee=fill.fee if fill.fee_ticker == instrument.quote else ZERO,
-            note=note,
-            reference=reference,
-            timestamp=fill.timestamp,
-        )
-        base = self.accounts.post(
-            fill.user,
-            instrument.base,
-            sign * fill.quantity,
-            "Trade",
-            fee=fill.fee if fill.fee_ticker == instrument.base else ZERO,
-            note=note,
-            reference=reference,
-            timestamp=fill.timestamp,
-        )
-        return quote, base
 
     def _cancel(self, order: VenueOrder, reason: str) -> VenueOrder:
         self._hold(order, -1)
@@ -380,16 +389,6 @@ class Venue:
             quantity = order.quantity if self.rules.holds_original else order.quantity_left
             value = self.rules.value(order.price, quantity)
             self.accounts.hold(order.user, instrument.quote, sign * (value + self.rules.reserve(value)))
-
-    def _cost_now(self, contract: str, side: Side, quantity: Decimal) -> Decimal:
-        cost = ZERO
-        for level in self._queues[contract].levels(side.opposite):
-            part = min(quantity, level.quantity)
-            cost += self.rules.value(level.price, part)
-            quantity -= part
-            if not quantity:
-                break
-        return cost
 
     def _tell_book(self, contract: str) -> None:
         if not self._is_batching and (changes := self._queues[contract].take_changes()):

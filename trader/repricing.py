@@ -65,7 +65,7 @@ def has_left_its_edge(
     ratio = now.mid / then
     for slot, child in live.items():
         quote = decided.get(slot)
-        if quote is not None and not quote.keep_from * ratio <= child.intent.price <= quote.keep_to * ratio:
+        if quote is not None and not quote.keep_from * ratio <= child.meant.price <= quote.keep_to * ratio:
             return True
     return False
 

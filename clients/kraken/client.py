@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from datetime import datetime
+from decimal import Decimal
 from math import floor
 
 from clients.bars import finished
@@ -37,7 +38,7 @@ class Kraken(SpotClient[Pair, Orders, Account]):
     """
 
     _rest: KrakenRest
-    capabilities = frozenset({"book_stream", "order_stream", "client_id", "post_only", "immediate"})
+    capabilities = frozenset({"book_stream", "order_stream", "client_id", "post_only", "immediate", "amend"})
 
     def __init__(
         self,
@@ -133,6 +134,10 @@ class Kraken(SpotClient[Pair, Orders, Account]):
         return 0.0 if opened is None else (self._surroundings.microseconds() - opened) / 1_000_000
 
     # What only some venues have
+
+    @returns_deferred
+    async def amendOrder(self, id: str, quantity: Decimal, price: Decimal) -> None:
+        await self._private("amendOrder").orders.amend(id, quantity, price)
 
     @returns_deferred
     async def getFees(self, ticker: str) -> FeesShape:

@@ -54,6 +54,14 @@ class Orders:
             (id,) = answer["txid"]
             return text(id, "txid")
 
+    async def amend(self, id: str, quantity: Decimal, price: Decimal) -> None:
+        """AmendOrder. Whether the values are on the steps the venue says: an id alone does not tell the pair."""
+        self._rest.charge_amend(self._age(id))
+        form = {"txid": id, "order_qty": plain(quantity), "limit_price": plain(price), "post_only": "true"}
+        answer = await self._rest.private("AmendOrder", **form)
+        with proving(VENUE, "AmendOrder", answer):
+            text(answer["amend_id"], "amend_id")
+
     async def cancel(self, id: str) -> bool:
         """True only if it is proven cancelled, False only if it is proven filled."""
         self._rest.charge_cancel(self._age(id))

@@ -4,7 +4,7 @@ Each answer is ``{"error": [...], "result": ...}`` with status 200, errors too. 
 rising ``nonce``; the body is built once, and exactly these bytes are signed and sent.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 from urllib.parse import urlencode
 
@@ -32,13 +32,15 @@ TIERS: Mapping[str, tuple[tuple[float, float], tuple[float, float]] | None] = {
 #: Public calls, per address and pair, about one per second.
 PUBLIC = (5.0, 1.0)
 #: What counts more than one; orders and cancels have a counter of their own.
-COSTS = {"Ledgers": 2.0, "TradesHistory": 2.0, "QueryLedgers": 2.0, "AddOrder": 0.0, "CancelOrder": 0.0}
+COSTS = {"Ledgers": 2.0, "TradesHistory": 2.0, "QueryLedgers": 2.0, "AddOrder": 0.0, "AmendOrder": 0.0, "CancelOrder": 0.0}
 #: Penalty for a cancel, by the age of the order in seconds ("Trading rate limits").
 CANCEL_PENALTIES = ((5, 8.0), (10, 6.0), (15, 5.0), (45, 4.0), (90, 2.0), (300, 1.0))
+#: The same for an amend, which counts one besides.
+AMEND_PENALTIES = ((5, 3.0), (10, 2.0), (15, 1.0))
 #: What may change something. All else only reads, so that no answer means nothing done.
-WRITES = frozenset({"AddOrder", "CancelOrder", "Withdraw"})
+WRITES = frozenset({"AddOrder", "AmendOrder", "CancelOrder", "Withdraw"})
 #: Calls that must not queue behind the pages of a history.
-URGENT = {"CancelOrder": 2, "AddOrder": 1, "Withdraw": 1}
+URGENT = {"CancelOrder": 2, "AmendOrder": 2, "AddOrder": 1, "Withdraw": 1}
 
 
 class KrakenRest(VenueRest):
@@ -81,7 +83,11 @@ class KrakenRest(VenueRest):
 
     def charge_cancel(self, age: float) -> None:
         """Count a cancel of an order of ``age`` seconds; it is never made to wait, later orders are."""
-        self._trading.charge(next((penalty for limit, penalty in CANCEL_PENALTIES if age < limit), 0.0))
+        self._trading.charge(_penalty(CANCEL_PENALTIES, age))
+
+    def charge_amend(self, age: float) -> None:
+        """Count an amend of an order of ``age`` seconds; it may take back a quote, so it does not wait either."""
+        self._trading.charge(1.0 + _penalty(AMEND_PENALTIES, age))
 
     async def _server_time(self) -> float:
         answer = await self.public("Time")
@@ -97,6 +103,10 @@ class KrakenRest(VenueRest):
             "Content-Type": "application/x-www-form-urlencoded",
         }
         return Request(call, path, "POST", headers=headers, body=body, is_write=call in WRITES)
+
+
+def _penalty(penalties: Iterable[tuple[float, float]], age: float) -> float:
+    return next((penalty for limit, penalty in penalties if age < limit), 0.0)
 
 
 def _result(call: str, answer: Any, is_write: bool) -> Any:

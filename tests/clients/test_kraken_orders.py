@@ -158,6 +158,19 @@ class OrderTests(RestCase):
         self.around.clock.advance(10)
         self.failureResultOf(cancelled, OutcomeUnknown)
 
+    def test_amend(self) -> None:
+        """By the order's id, the whole size, never taking; an answer that proves nothing is unknown, no refusal."""
+        self.script["AmendOrder"] = {"amend_id": "T1"}
+        self.result(self.orders.amend("O1", D("0.2"), D(50_000)))
+        form = {name: values[0] for name, values in parse_qs(self.around.server.asked[-1].body.decode()).items()}
+        del form["nonce"]
+        self.assertEqual({"txid": "O1", "order_qty": "0.2", "limit_price": "50000", "post_only": "true"}, form)
+        for answer in (dict[str, str](), "EService:Timeout"):
+            self.script["AmendOrder"] = answer
+            self.error(self.orders.amend("O1", D("0.2"), D(50_000)), OutcomeUnknown)
+        self.script["AmendOrder"] = "EOrder:Unknown order"
+        self.assertIs(Reason.UNKNOWN_ORDER, self.error(self.orders.amend("O1", D("0.2"), D(50_000)), Refused).reason)
+
     def test_secrets_stay_out_of_errors(self) -> None:
         """Neither key nor signature nor secret is in what an error says."""
         self.script["AddOrder"] = "EGeneral:Invalid arguments"

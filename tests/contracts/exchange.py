@@ -245,6 +245,20 @@ class ExchangeContract(TestCase):
         self.assertTrue(await self.ask("cancelOrder", id))
         self.assertNotIn(id, await self.ask("getOpenOrders"))
 
+    async def test_order_is_amended_in_place(self) -> None:
+        """The same order in another size; what would trade, and what is over, is refused and changes nothing."""
+        self.needs("amend")
+        await self.ask("connect")
+        id = await self.bid(self.venue.resting_price)
+        await self.ask("amendOrder", id, self.venue.quantity * 2, self.venue.resting_price)
+        crossing = await self.refusal(self.ask("amendOrder", id, self.venue.quantity, self.venue.taking_price))
+        self.assertIs(Reason.WOULD_CROSS, crossing.reason)
+        (order,) = [Order.from_shape(shape) for shape in (await self.ask("getOpenOrders")).values()]
+        self.assertEqual((id, self.venue.quantity * 2, self.venue.resting_price), (order.id, order.quantity_left, order.price))
+        self.assertTrue(await self.ask("cancelOrder", id))
+        over = await self.refusal(self.ask("amendOrder", id, self.venue.quantity, self.venue.resting_price))
+        self.assertIs(Reason.UNKNOWN_ORDER, over.reason)
+
     async def test_open_order_holds_funds(self) -> None:
         """What an open order needs is held, not available."""
         await self.ask("connect")

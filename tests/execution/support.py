@@ -31,6 +31,7 @@ class ScriptedVenue(ExchangeClient):
         self.calls: list[tuple[Any, ...]] = []
         self.placing: list[Deferred[str]] = []
         self.cancelling: list[Deferred[bool]] = []
+        self.amending: list[Deferred[None]] = []
         self.open_orders: dict[str, OrderShape] = {}
         self.trades: list[FillShape] = []
         self.transactions: list[Any] = []
@@ -46,6 +47,11 @@ class ScriptedVenue(ExchangeClient):
         self.calls.append(("cancel", id))
         self.cancelling.append(Deferred())
         return self.cancelling[-1]
+
+    def amendOrder(self, id: str, quantity: Decimal, price: Decimal) -> "Deferred[None]":
+        self.calls.append(("amend", id, quantity, price))
+        self.amending.append(Deferred())
+        return self.amending[-1]
 
     def getOpenOrders(self) -> "Deferred[Mapping[str, OrderShape]]":
         return fail(self.silence) if self.silence else succeed(dict(self.open_orders))

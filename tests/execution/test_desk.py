@@ -7,7 +7,7 @@ from twisted.logger import capturedLogs, formatEvent
 from twisted.trial.unittest import SynchronousTestCase
 
 from clients.errors import OutcomeUnknown, Reason, Refused, Retryable
-from execution.child_order import CANCELLING, OPEN, OVER, PLACING, TABLE, UNKNOWN
+from execution.child_order import AMENDING, CANCELLING, OPEN, OVER, PLACING, TABLE, UNKNOWN
 from execution.looking_up import LOOKS, SKEW
 from model.records import IntentRecord, IntentState
 from tests.execution.support import Surroundings, fill_shape, order_shape
@@ -20,8 +20,8 @@ class TableTests(SynchronousTestCase):
 
     def test_every_pair(self) -> None:
         """Each state has a row for each input."""
-        states = {PLACING, UNKNOWN, OPEN, CANCELLING, OVER}
-        inputs = {"acknowledged", "refused", "lost", "closed", "cancel", "cancel_failed"}
+        states = {PLACING, UNKNOWN, OPEN, AMENDING, CANCELLING, OVER}
+        inputs = {"acknowledged", "refused", "lost", "closed", "cancel", "cancel_failed", "amend", "amended"}
         self.assertEqual(set(TABLE), {(state, event) for state in states for event in inputs})
         self.assertTrue(all(target in states for target, _action in TABLE.values()))
 

@@ -25,7 +25,7 @@ def refusal(call: Any, *args: Any) -> str:
 
 
 def main(port: str, key: str, secret: str) -> dict[str, Any]:
-    """Look, place, look, cancel, trade, and be refused."""
+    """Look, place, look, amend, cancel, trade, and be refused."""
     kraken = exchange(port, key, secret)
     market = kraken.load_markets()["BTC/USD"]
     told: dict[str, Any] = {"market": [market["id"], market["precision"], market["limits"]["amount"]["min"]]}
@@ -36,6 +36,9 @@ def main(port: str, key: str, secret: str) -> dict[str, Any]:
     (found,) = kraken.fetch_open_orders("BTC/USD")
     told["open"] = [found["id"] == order["id"], found["clientOrderId"], found["price"], found["amount"], found["status"]]
     told["free"] = kraken.fetch_balance()["free"]["USD"]
+    kraken.edit_order(order["id"], "BTC/USD", "limit", "buy", 0.2, 39000)
+    (found,) = kraken.fetch_open_orders("BTC/USD")
+    told["amended"] = [found["id"] == order["id"], found["price"], found["amount"], kraken.fetch_balance()["free"]["USD"]]
     told["cancelled"] = kraken.cancel_order(order["id"])["info"]["result"]
     told["afterwards"] = [len(kraken.fetch_open_orders("BTC/USD")), kraken.fetch_order(order["id"], "BTC/USD")["status"]]
     kraken.create_order("BTC/USD", "market", "buy", 0.2)

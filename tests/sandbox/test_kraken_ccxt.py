@@ -33,6 +33,7 @@ class Ccxt(FrontCase):
         self.assertEqual(told["balance"], {"BTC": 10.0, "USD": 100000.0})
         self.assertEqual(told["open"], [True, "ilp-1", 40000.0, 0.1, "open"])
         self.assertEqual(told["free"], 100_000 - 4000 - 10.4)
+        self.assertEqual(told["amended"], [True, 39000.0, 0.2, 100_000 - 7800 - 20.28])
         self.assertEqual(told["cancelled"], {"count": 1})
         self.assertEqual(told["afterwards"], [0, "canceled"])
         self.assertEqual(told["trade"], [49999.0, 0.2, 9999.8, 25.99948, "taker"])

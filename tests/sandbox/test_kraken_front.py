@@ -124,6 +124,18 @@ class Calls(FrontCase):
         self.assertEqual((await self.caller.result("QueryOrders", txid=txid))[txid]["status"], "canceled")
         self.assertEqual(await self.error_of("CancelOrder", txid=txid), "EOrder:Unknown order")
 
+    async def test_amend(self) -> None:
+        """By either id; what is not told stays; it answers an id of its own, and the order keeps its own."""
+        (txid,) = (await self.add_order(cl_ord_id="ilp-1"))["txid"]
+        self.assertIn("amend_id", await self.caller.result("AmendOrder", txid=txid, order_qty="0.2", limit_price="48000"))
+        await self.caller.result("AmendOrder", cl_ord_id="ilp-1", limit_price="47000.5", post_only="true")
+        ((found, order),) = (await self.caller.result("OpenOrders"))["open"].items()
+        self.assertEqual((found, order["vol"], order["descr"]["price"]), (txid, "0.20000000", "47000.5"))
+        self.assertEqual(
+            await self.error_of("AmendOrder", txid=txid, limit_price="60000", post_only="true"), "EOrder:Post only order"
+        )
+        self.assertEqual(await self.error_of("AmendOrder", order_qty="1"), "EGeneral:Invalid arguments:txid")
+
     async def test_fill(self) -> None:
         """A taker's fill is in the trades and in the ledger, with the fee beside."""
         (txid,) = (await self.add_order(price="50000", volume="0.4"))["txid"]

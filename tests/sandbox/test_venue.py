@@ -45,6 +45,55 @@ class PlaceAndMatch(SynchronousTestCase):
         self.assertEqual(self.venue.accounts.balance(FEES, "USD"), D(84))
         self.assertEqual(self.venue.accounts.held("alice", "BTC"), D("0.6"))
 
+    def test_amended(self) -> None:
+        """Less at the same price keeps the place in the queue, more loses it; holds, id and book follow."""
+        self.venue.accounts.open("carol")
+        self.venue.accounts.post("carol", "USD", D(100_000), "Deposit")
+        first, second = self.place("alice", SELL, "1", "50000"), self.place("bob", SELL, "1", "50000")
+        self.venue.amend("alice", first.id, D("0.5"), D(50_000))
+        self.assertEqual(self.venue.accounts.held("alice", "BTC"), D("0.5"))
+        self.place("carol", BUY, "0.3", "50000")
+        self.assertEqual(self.venue.order("alice", first.id).filled, D("0.3"))
+        after = self.venue.amend("alice", first.id, D("0.6"), D(50_000))
+        self.assertEqual((after.id, after.quantity_left, after.filled), (first.id, D("0.3"), D("0.3")))
+        self.place("carol", BUY, "0.4", "50000")
+        self.assertEqual(self.venue.order("bob", second.id).filled, D("0.4"))
+        self.venue.amend("alice", first.id, D("0.6"), D(50_100))
+        self.assertEqual([tuple(level) for level in self.venue.levels(CONTRACT, SELL)], [(50_000, D("0.6")), (50_100, D("0.3"))])
+        self.assertEqual([e.change for e in self.events if isinstance(e, OrderChanged)].count(Change.AMENDED), 3)
+
+    def test_amends_that_are_refused(self) -> None:
+        """Crossing, without the funds, below the minimum, of what is over: the order is as it was, and so is what it holds."""
+        self.place("alice", SELL, "1", "50000")
+        bid = self.place("bob", BUY, "1", "49000")
+        held = self.venue.accounts.held("bob", "USD")
+        for quantity, price, reason in (
+            ("1", "50000", Reason.WOULD_CROSS),
+            ("90", "49000", Reason.FUNDS),
+            ("0.00001", "49000", Reason.MINIMUM),
+        ):
+            error = self.assertRaises(VenueRefused, self.venue.amend, "bob", bid.id, D(quantity), D(price), post_only=True)
+            self.assertIs(error.reason, reason)
+        self.assertEqual((self.venue.order("bob", bid.id), self.venue.accounts.held("bob", "USD")), (bid, held))
+        self.venue.cancel("bob", bid.id)
+        error = self.assertRaises(VenueRefused, self.venue.amend, "bob", bid.id, D(1), D(49_000))
+        self.assertIs(error.reason, Reason.CLOSED)
+
+    def test_amended_below_what_has_filled(self) -> None:
+        """The rest is cancelled and nothing stays held."""
+        order = self.place("alice", SELL, "1", "50000")
+        self.place("bob", BUY, "0.4", "50000")
+        after = self.venue.amend("alice", order.id, D("0.3"), D(50_000))
+        self.assertEqual((after.is_cancelled, after.filled, self.venue.accounts.held("alice", "BTC")), (True, D("0.4"), 0))
+
+    def test_amended_into_the_market(self) -> None:
+        """Not post-only it trades, at the passive price, as a new order would."""
+        self.place("alice", SELL, "0.4", "50000")
+        order = self.place("bob", BUY, "1", "49000")
+        after = self.venue.amend("bob", order.id, D(1), D(50_500))
+        self.assertEqual((after.cost, after.quantity_left), (D(20_000), D("0.6")))
+        self.assertEqual(self.venue.best(CONTRACT, BUY), (D(50_500), D("0.6")))
+
     def test_priority(self) -> None:
         """The better price first, then the older order; a reduced order keeps its place."""
         late = self.place("alice", SELL, "1", "50001")
