@@ -21,6 +21,7 @@ from model.position import Position
 from runtime import logs, registry, wiring
 from runtime.config import CannotStart, Config, ConfigError, load
 from runtime.exits import Exit
+from runtime.variances import Variances
 from sandbox.service import Sandbox
 
 #: So long a venue may take to connect, and for each answer, in seconds.
@@ -87,9 +88,10 @@ async def check(config: Config, surroundings: Surroundings) -> list[Finding]:
         endpoints, keys = world.endpoints, world.credentials
     exchanges = wiring.clients(config, surroundings, endpoints, keys)
     findings: list[Finding] = []
+    variances = wiring.variances(config, exchanges, surroundings)
     try:
         for place in ("source", "target", "fiat"):
-            look = _Look(place, getattr(exchanges, place), config, surroundings, findings)
+            look = _Look(place, getattr(exchanges, place), config, surroundings, variances, findings)
             if await look.connect():
                 await (look.rate() if place == "fiat" else look.exchange())
     finally:
@@ -108,6 +110,7 @@ class _Look:
     client: Any
     config: Config
     surroundings: Surroundings
+    variances: Variances
     findings: list[Finding] = Factory(list)
 
     def tell(self, subject: str, kind: Kind, text: str) -> None:
@@ -150,6 +153,8 @@ class _Look:
         book = await self.book(contract)
         self.steps(instruments[contract], book)
         await self.fees(contract)
+        if self.place == "source":
+            await self.variance(contract)
         await self.account()
 
     @property
@@ -218,6 +223,12 @@ class _Look:
         text = f"the venue takes {plain(real)} of a {order} order, {self.place}_fee has {plain(configured)}"
         self.tell("fees", "problem" if real > configured else "ok", text)
 
+    async def variance(self, contract: str) -> None:
+        """How much the price moves: without it a pool is never READY."""
+        found = await self.ask("variance", lambda: self.variances.of(contract))
+        if found is not None:
+            self.tell("variance", "ok", f"{contract} {found:.6g} per {self.config.variance_period}")
+
     async def account(self) -> None:
         """Balances, and what the key may do, as far as asking shows it."""
         shapes = await self.ask("balances", self.client.getPositions)
@@ -241,8 +252,9 @@ class _Look:
         self.tell("key, trading", "note", "whether it may trade and withdraw shows only when it does; see docs/venues.md")
 
     async def rate(self) -> None:
-        """The fiat rate."""
+        """The fiat rate, and how much it moves."""
         contract = self.config.tickers.fiat_contract
+        await self.variance(contract)
         shape = await self.ask("rate", lambda: self.client.getOrderBook(contract))
         if shape is None:
             return

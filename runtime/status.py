@@ -3,6 +3,7 @@
 import json
 import socket
 from collections.abc import Iterator, Mapping
+from decimal import Decimal
 from pathlib import Path
 from typing import Any, Final
 
@@ -101,13 +102,19 @@ def _running(found: Mapping[str, Any]) -> Iterator[str]:
     for side, reason in found["quote_reasons"].items():
         if reason:
             yield f"no {side} quote: {reason}"
-    yield f"exposure {found['exposure']}; result today {found['result_today']}"
+    yield _standing(found)
     for each in found["inputs"]:
         age = "never known" if each["age"] is None else f"{float(each['age']):.1f} s old of {each['limit']} s"
         yield f"input {each['name']}: {age}{'; ' if each['problem'] else ''}{each['problem']}"
     for vital in found["vitals"]:
         if vital["problem"]:
             yield f"{vital['name']}: {vital['value']}; {vital['problem']}"
+
+
+def _standing(found: Mapping[str, Any]) -> str:
+    btc, source = found["tickers"]["btc"], found["tickers"]["source"]
+    exposure = "not known yet" if found["exposure"] is None else f"{found['exposure']} {btc}"
+    return f"exposure {exposure}; result today {Decimal(found['result_today']):.2f} {source}"
 
 
 def _resting(found: Mapping[str, Any]) -> Iterator[str]:

@@ -31,6 +31,7 @@ def running(view: PoolView) -> dict[str, Any]:
         "venues": {venue.place: _venue(venue) for venue in venues},
         "quotes": [jsonable(order) for order in view.target.orders.values()],
         "quote_reasons": dict(view.quote_reasons),
+        "tickers": {"source": view.settings.source, "btc": view.settings.btc},
         "exposure": jsonable(view.exposure),
         "result_today": jsonable(view.result_today),
         "inputs": jsonable(view.inputs),

@@ -8,11 +8,15 @@ from clients.interface import IExchangeClient, returns_deferred
 from market.history import History
 from model.candle import PERIOD_SECONDS, WINDOW_SECONDS
 from model.settings import Settings
-from optimizer.variance import variance_of_changes
+from optimizer.variance import ShortHistory, variance_of_changes
 from runtime.config_values import Config
 
 #: A variance from history is found anew after this, in microseconds: what was calm last month need not be calm now.
 REFRESH = 6 * 3_600_000_000
+
+
+class NoVariance(ValueError):
+    """A venue's history does not tell how much a price moves; the text says whose, and what to do."""
 
 
 class Variances:
@@ -31,17 +35,19 @@ class Variances:
     async def find(self) -> tuple[Decimal, Decimal]:
         """(BTC in source currency, one target unit in source currency), per variance_period.
 
-        :raises optimizer.variance.ShortHistory: how much history there is and how much is needed.
-        :raises clients.errors.ExchangeError: no history could be had.
+        :raises NoVariance: there is no history, or less than is needed.
+        :raises clients.errors.ExchangeError: no history could be had now.
         """
         tickers = self._config.tickers
-        return await self._of(tickers.source_contract), await self._of(tickers.fiat_contract)
+        return await self.of(tickers.source_contract), await self.of(tickers.fiat_contract)
 
     async def settings(self) -> Settings:
         """The config's settings, complete."""
         return self._config.settings(*await self.find())
 
-    async def _of(self, contract: str) -> Decimal:
+    @returns_deferred
+    async def of(self, contract: str) -> Decimal:
+        """The variance of one of the two contracts; fails like ``find``."""
         fixed = self._config.variance_overrides.get(contract)
         if fixed is not None:
             return fixed
@@ -54,5 +60,8 @@ class Variances:
     async def _from_history(self, contract: str) -> Decimal:
         period, window = self._config.variance_period, self._config.variance_window
         history = History(self._clients[contract], contract, self._cache, self._now)
-        candles = await history.candles(period, window)
-        return variance_of_changes(candles, PERIOD_SECONDS[period], WINDOW_SECONDS[window], self._now())
+        try:
+            candles = await history.candles(period, window)
+            return variance_of_changes(candles, PERIOD_SECONDS[period], WINDOW_SECONDS[window], self._now())
+        except (ShortHistory, NotImplementedError) as error:
+            raise NoVariance(f"the variance of {contract}: {error}; set it in [variance_overrides]") from error

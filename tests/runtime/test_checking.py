@@ -130,6 +130,16 @@ class CheckTests(TestCase):
         )
         self.assertIn("does not trade BTC/GBP", found["source", "symbols"]["text"])
 
+    def test_variances(self) -> None:
+        """What the config fixes is told; what a venue's short history cannot tell is a problem that names the way out."""
+        found = self.check()
+        self.assertEqual("HUF/USD 1.3e-10 per day", found["fiat", "variance"]["text"])
+        problem = self.check(("BTC/USD = 3500000\n", ""), ("variance_period = day", "variance_period = minute"), code=1)[
+            "source", "variance"
+        ]
+        self.assertEqual("problem", problem["kind"])
+        self.assertRegex(problem["text"], r"the variance of BTC/USD: the history has .* needed .*\[variance_overrides\]")
+
     def test_bad_config(self) -> None:
         """A config that is none is told as everywhere, with code 2."""
         self.assertEqual(2, ilp("check", "--config", "nowhere.ini").returncode)

@@ -124,6 +124,15 @@ class CommandTests(SynchronousTestCase):
         for words in ("source", "holds", "exposure", "input", "result today", "task"):
             self.assertIn(words, told)
 
+    def test_units(self) -> None:
+        """Exposure and result have their units; what is not known yet is said so."""
+        found = {**running(view()), "exposure": "-0.004", "result_today": "5.7535547325360721", "state": "READY"}
+        self.listen(json.dumps(found).encode())
+        self.assertIn("exposure -0.004 BTC; result today 5.75 USD", self.say(Exit.DONE))
+        (self.folder / "ilp.db.status").unlink()
+        self.listen(json.dumps({**found, "exposure": None}).encode())
+        self.assertIn("exposure not known yet; ", self.say(Exit.DONE))
+
     def test_no_answer(self) -> None:
         """One that hangs, and one whose answer is cut off, is told as running and not answering."""
         self.listen(b'{"state": "REA')
