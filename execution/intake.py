@@ -196,7 +196,9 @@ class Intake:
                 same = transit.reference is not None and transit.reference == transaction.reference
                 told = (transaction.note, transaction.address or "")
                 names_it = transit.address is not None and any(text.startswith(transit.address) for text in told)
-                if transit.quantity == transaction.quantity and (same or names_it):
+                # Some venues give the fee back with it.
+                is_whole = transaction.quantity in (transit.quantity, transit.quantity + transit.fee)
+                if is_whole and (same or names_it):
                     return transit
         return None
 

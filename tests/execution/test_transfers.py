@@ -465,6 +465,15 @@ class TransferTests(SynchronousTestCase):
         self.read("source", type="Transfer", contract="BTC", quantity=D(1), direction="credit", note=note)
         self.assertEqual((self.only().state, self.books.balance("source", "BTC")), ("cancelled", D(0)))
 
+    def test_given_back_with_its_fee(self) -> None:
+        """Kraken gives back what left and what it took for it: over, and nothing travels for ever."""
+        self.carry()
+        self.source.withdrawals[0].callback("R")
+        self.read("source", type="Withdrawal", contract="BTC", quantity=D(1), fee=D("0.0001"), reference="R", state="cancelled")
+        self.read("source", type="Transfer", contract="BTC", quantity=D("1.0001"), direction="credit", reference="R")
+        self.assertEqual((self.only().state, self.books.balance("source", "BTC")), ("cancelled", D(0)))
+        self.assertEqual(list(self.transfers.as_transits()), [])
+
     def test_history_is_read_from_where_it_was_read_to(self) -> None:
         """The next reading overlaps the last one, and what is older than the books is left out."""
         self.intake.begin_at("source", 5_000_000)
