@@ -32,5 +32,7 @@ class GivenBackTests(SynchronousTestCase):
         over = attrs.evolve(SENT, state="cancelled")
         for quantity, paid in (("0.0702", "0"), ("0.0701", "0.0001")):
             back = entry_of_transaction("source", posting("L2", "Transfer", True, quantity), "transit", over, "fee:network")
-            sums = {account: gone.moves.get(account, D(0)) + back.moves.get(account, D(0)) for account in gone.moves | back.moves}
+            sums = {
+                account: gone.moves.get(account, D(0)) + back.moves.get(account, D(0)) for account in {**gone.moves, **back.moves}
+            }
             self.assertEqual(sums, {("venue:source", "BTC"): -D(paid), ("transit", "BTC"): D(0), ("fee:network", "BTC"): D(paid)})
