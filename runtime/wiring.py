@@ -5,6 +5,7 @@ import shutil
 from collections.abc import Callable, Mapping
 from decimal import Decimal
 from functools import partial
+from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
@@ -156,7 +157,14 @@ def tidying(config: Config, book_keeper: ILedger, surroundings: Surroundings) ->
 
 def variances(config: Config, exchanges: Clients, surroundings: Surroundings) -> Variances:
     """Where the variances come from."""
-    return Variances(config, exchanges.source, exchanges.fiat, Path("var/history"), surroundings.microseconds)
+    return Variances(config, exchanges.source, exchanges.fiat, history_folder(config), surroundings.microseconds)
+
+
+def history_folder(config: Config) -> Path:
+    """Where price histories are kept: apart for other endpoints than the venues' own, whose prices are other ones."""
+    elsewhere = " ".join(place.endpoint for place in (config.source, config.fiat))
+    folder = Path("var/history")
+    return folder / sha256(elsewhere.encode()).hexdigest()[:12] if elsewhere.strip() else folder
 
 
 def feeds(config: Config, exchanges: Clients, surroundings: Surroundings) -> tuple[dict[Place, VenueFeed], VenueFeed]:
