@@ -106,10 +106,10 @@ class Quotes:
                 found[slot] = now
         return found
 
-    def follow(self) -> None:
-        """Take back what offers too much by now; :meth:`converge` offers what is still right instead. Nothing is offered
-        closer than it was decided."""
-        for slot, now in self.overtaken().items():
+    def follow(self, overtaken: Mapping[Slot, Quote | None]) -> None:
+        """Take back what offers too much by now, as :meth:`overtaken` has just said; :meth:`converge` offers what is still right
+        instead. Nothing is offered closer than it was decided."""
+        for slot, now in overtaken.items():
             if now is None:
                 self._wanted.pop(slot, None)
                 self.reasons[slot[0].value] = "the source has moved: deciding anew"

@@ -28,7 +28,8 @@ MOST_OVERTAKEN = 3
 
 
 class Cycle:
-    """The rounds. ``settings`` and ``may_trade`` are asked at each; ``decided`` is called after each."""
+    """The rounds. ``settings`` and ``may_trade`` are asked at each; ``decided`` is called after each, ``following`` before a
+    quote is made to follow the source without one."""
 
     log = Logger()
 
@@ -39,6 +40,7 @@ class Cycle:
         self.failures = 0
         self.trouble = ""
         self.decided: Callable[[], None] = lambda: None
+        self.following: Callable[[], None] = lambda: None
         self._parts = parts
         self._gatherer = gatherer
         self._settings = settings
@@ -144,8 +146,9 @@ class Cycle:
     def follow(self) -> None:
         """The source has moved: take back what offers too much by now, without waiting for the decision that is asked for."""
         quotes = self._parts.quotes
-        if self._may_trade() and quotes.overtaken():
-            quotes.follow()
+        if self._may_trade() and (overtaken := quotes.overtaken()):
+            self.following()
+            quotes.follow(overtaken)
             self._remember_followed()  # before the orders that name it, but after the cancels: they are in a hurry
             quotes.converge()
             self.request()

@@ -115,6 +115,7 @@ class Pool:
         parts.transfers.changed = self.cycle.overtake
         parts.tasks.changed = self.tell
         self.cycle.decided = self._decided
+        self.cycle.following = self._stopwatch.ticked
 
     # The process.
 
@@ -282,8 +283,6 @@ class Pool:
     def _source_moved(self, feed: VenueFeed) -> None:
         if self.state == TRADING:
             quotes = self.parts.quotes
-            if quotes.overtaken():
-                self._stopwatch.ticked()
             self.cycle.follow()
             if has_left_its_edge(self.cycle.snapshot, feed.book, quotes.decided(), quotes.live()):
                 self._stopwatch.ticked()

@@ -199,7 +199,7 @@ class FollowingTests(QuotesCase):
     def follow(self, by: str, *, is_there: bool = True) -> None:
         """The source has moved the quotes ``by`` so much since the decision; or so much that there should be none."""
         self.by, self.is_there = D(by), is_there
-        self.quotes.follow()
+        self.quotes.follow(self.quotes.overtaken())
         self.quotes.converge()
         self.s.clock.advance(0)
 
