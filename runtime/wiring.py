@@ -188,7 +188,6 @@ def pool(
     """The pool, not opened yet; ``meters`` None: it is counted and timed for nobody."""
     reactor, now = surroundings.reactor, surroundings.microseconds
     live, fiat = feeds(config, exchanges, surroundings)
-    found = variances(config, exchanges, surroundings)
     settings = _settings(config)
     names, books = Names(config.tag, now), Books(book_keeper)
     by_place: dict[Place, Any] = {"source": exchanges.source, "target": exchanges.target}
@@ -219,7 +218,7 @@ def pool(
         names=names,
         decider=Decider(reactor),
         what_if=Decider(reactor),
-        variances=found.find,
+        variances=variances(config, exchanges, surroundings).find,
         notify=notify,
         history=past,
         disk_free=disk_free(config),
