@@ -26,17 +26,9 @@ from sandbox.venue import Venue
 
 #: The pool's name at all venues, and what it proves itself with. They guard play money on a loopback port.
 USER = "pool"
-KRAKEN_KEY = "sandbox-kraken-key"
-KRAKEN_SECRET = base64.b64encode(b"play money needs no secret, but the wire needs one").decode()
-BINANCE_KEY = "sandbox-binance-key"
-BINANCE_SECRET = "play money needs no secret, but the wire needs one"  # noqa: S105
-COINBASE_EXCHANGE_KEY, COINBASE_EXCHANGE_SECRET = "sandbox-coinbase-exchange-key", KRAKEN_SECRET
-GEMINI_KEY = "account-sandbox-gemini-key"
-GEMINI_SECRET = "play money needs no secret, but the wire needs one"  # noqa: S105
-BITSTAMP_KEY = "sandbox-bitstamp-key"
-BITSTAMP_SECRET = "play money needs no secret, but the wire needs one"  # noqa: S105
-BITFINEX_KEY = "sandbox-bitfinex-key"
-BITFINEX_SECRET = "play money needs no secret, but the wire needs one"  # noqa: S105
+#: As it is, or in base64 where the venue's own secrets are.
+SECRET = "play money needs no secret, but the wire needs one"  # noqa: S105
+ENCODED_SECRET = base64.b64encode(SECRET.encode()).decode()
 SPUTNIK_PASSWORD = "play-money"  # noqa: S105
 
 _SATOSHI, _CENT = Decimal("0.00000001"), Decimal("0.01")
@@ -191,35 +183,21 @@ def _sputnik_rules(place: Place) -> Rules:
     )
 
 
-def _kraken_front(venue: Venue, around: Around) -> Front:
-    key = kraken_keys.Key(KRAKEN_KEY, KRAKEN_SECRET, USER)
-    return KrakenFront(venue, around.world, [key], around.faults, around.reactor, limits=around.limits)
+def _keyed(
+    front: Callable[..., Front],
+    key: Callable[[str, str, str], Any],
+    rules: Callable[[Place], Rules],
+    endpoints: Mapping[str, tuple[str, str]],
+    id: str,
+    secret: str = SECRET,
+) -> VenueKind:
+    """A venue where the pool has an API key."""
 
+    def make(venue: Venue, around: Around) -> Front:
+        keys = [key(id, secret, USER)]
+        return front(venue, around.world, keys, around.faults, around.reactor, limits=around.limits)
 
-def _binance_front(venue: Venue, around: Around) -> Front:
-    key = binance_keys.Key(BINANCE_KEY, BINANCE_SECRET, USER)
-    return BinanceFront(venue, around.world, [key], around.faults, around.reactor, limits=around.limits)
-
-
-def _gemini_front(venue: Venue, around: Around) -> Front:
-    key = gemini_keys.Key(GEMINI_KEY, GEMINI_SECRET, USER)
-    return GeminiFront(venue, around.world, [key], around.faults, around.reactor, limits=around.limits)
-
-
-def _coinbase_exchange_front(venue: Venue, around: Around) -> Front:
-    # Its passphrase is empty: the pool gets an id and a secret for each venue of the sandbox, and no third word.
-    key = coinbase_exchange_keys.Key(COINBASE_EXCHANGE_KEY, COINBASE_EXCHANGE_SECRET, USER)
-    return CoinbaseExchangeFront(venue, around.world, [key], around.faults, around.reactor, limits=around.limits)
-
-
-def _bitstamp_front(venue: Venue, around: Around) -> Front:
-    key = bitstamp_keys.Key(BITSTAMP_KEY, BITSTAMP_SECRET, USER)
-    return BitstampFront(venue, around.world, [key], around.faults, around.reactor, limits=around.limits)
-
-
-def _bitfinex_front(venue: Venue, around: Around) -> Front:
-    key = bitfinex_keys.Key(BITFINEX_KEY, BITFINEX_SECRET, USER)
-    return BitfinexFront(venue, around.world, [key], around.faults, around.reactor, limits=around.limits)
+    return VenueKind(rules, make, endpoints, (id, secret))
 
 
 def _sputnik_front(venue: Venue, around: Around) -> Front:
@@ -227,30 +205,44 @@ def _sputnik_front(venue: Venue, around: Around) -> Front:
 
 
 KINDS: Mapping[str, VenueKind] = {
-    "kraken": VenueKind(
-        _kraken_rules, _kraken_front, {"kraken": ("http", ""), "kraken_ws": ("ws", "/v2")}, (KRAKEN_KEY, KRAKEN_SECRET)
+    "kraken": _keyed(
+        KrakenFront,
+        kraken_keys.Key,
+        _kraken_rules,
+        {"kraken": ("http", ""), "kraken_ws": ("ws", "/v2")},
+        "sandbox-kraken-key",
+        ENCODED_SECRET,
     ),
-    "binance": VenueKind(
-        _binance_rules, _binance_front, {"binance": ("http", ""), "binance_ws": ("ws", "/ws")}, (BINANCE_KEY, BINANCE_SECRET)
+    "binance": _keyed(
+        BinanceFront,
+        binance_keys.Key,
+        _binance_rules,
+        {"binance": ("http", ""), "binance_ws": ("ws", "/ws")},
+        "sandbox-binance-key",
     ),
-    "coinbase_exchange": VenueKind(
+    # Its passphrase is empty: the pool gets an id and a secret for each venue of the sandbox, and no third word.
+    "coinbase_exchange": _keyed(
+        CoinbaseExchangeFront,
+        coinbase_exchange_keys.Key,
         _coinbase_exchange_rules,
-        _coinbase_exchange_front,
         {"coinbase_exchange": ("http", ""), "coinbase_exchange_ws": ("ws", "")},
-        (COINBASE_EXCHANGE_KEY, COINBASE_EXCHANGE_SECRET),
+        "sandbox-coinbase-exchange-key",
+        ENCODED_SECRET,
     ),
-    "gemini": VenueKind(_gemini_rules, _gemini_front, {"gemini": ("http", "")}, (GEMINI_KEY, GEMINI_SECRET)),
-    "bitstamp": VenueKind(
+    "gemini": _keyed(GeminiFront, gemini_keys.Key, _gemini_rules, {"gemini": ("http", "")}, "account-sandbox-gemini-key"),
+    "bitstamp": _keyed(
+        BitstampFront,
+        bitstamp_keys.Key,
         _bitstamp_rules,
-        _bitstamp_front,
         {"bitstamp": ("http", ""), "bitstamp_ws": ("ws", "/ws")},
-        (BITSTAMP_KEY, BITSTAMP_SECRET),
+        "sandbox-bitstamp-key",
     ),
-    "bitfinex": VenueKind(
+    "bitfinex": _keyed(
+        BitfinexFront,
+        bitfinex_keys.Key,
         _bitfinex_rules,
-        _bitfinex_front,
         {"bitfinex": ("http", ""), "bitfinex_ws": ("ws", "/ws/2")},
-        (BITFINEX_KEY, BITFINEX_SECRET),
+        "sandbox-bitfinex-key",
     ),
     "sputnik": VenueKind(_sputnik_rules, _sputnik_front, {"sputnik": ("ws", "/ws")}, (USER, SPUTNIK_PASSWORD)),
 }
